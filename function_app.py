@@ -1,14 +1,14 @@
-"""The Azure Functions app: sets the worker up and registers the blueprints, nothing else."""
+"""The Azure Functions app: configures the worker and registers the blueprints, nothing else."""
 
-# ruff: noqa: E402 - what a start sets is set before anything is imported that reads it.
+# ruff: noqa: E402 - start settings must be set before anything is imported that reads them.
 import gc
 import os
 
-# Before its first model pydantic looks for plugins in the metadata of all installed packages: a tenth of a
-# cold start, for plugins nobody installed on purpose.
+# Before its first model, pydantic searches the metadata of all installed packages for plugins. That takes a
+# tenth of a cold start, and no plugin is installed on purpose.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-# What a start makes stays. Looking through it for cycles at every 2,000 objects, as is the default, took 33
-# of some 500 ms to the first answer; what little is left in cycles may wait for 200,000.
+# Objects made at the start stay. By default, the collector checks them for cycles every 2,000 objects, which
+# took 33 of some 500 ms to the first answer. The few cycles that remain can wait for 200,000.
 gc.set_threshold(200_000, 10, 10)
 
 import azure.durable_functions as df

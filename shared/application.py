@@ -1,7 +1,7 @@
 """Builds the services, once per worker, and closes what they hold open.
 
-Each part has a typed factory, built when first asked for and replaceable: ``Application(settings,
-clock=…, database=…)`` in tests. Heavy modules load inside the factories (cold start).
+Each part is built on first use and can be replaced in tests: ``Application(settings, clock=…, database=…)``.
+Heavy modules load inside the factories (cold start).
 """
 
 from shared.composition.calendars import CalendarParts
@@ -16,7 +16,7 @@ _current: Application | None = None
 
 
 def get_application() -> Application:
-    """The worker's application, built at the first call."""
+    """The worker's application, built on the first call."""
     global _current
     if _current is None:
         _current = Application()
@@ -24,7 +24,7 @@ def get_application() -> Application:
 
 
 def use_application(application: Application | None) -> Application | None:
-    """Replace the worker's application; returns the one before."""
+    """Replace the worker's application. Returns the previous one."""
     global _current
     before, _current = _current, application
     return before

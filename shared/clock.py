@@ -1,4 +1,4 @@
-"""Time as a port, so that tests decide what time it is."""
+"""Time as a port, so that tests can set it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """Gives the time and waits."""
 
     def now(self) -> datetime:
         """The current instant, aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; returns at once for zero or less."""
+        """Wait. Returns at once for zero or less."""
         ...
 
 
@@ -25,5 +25,5 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait on the running event loop; returns at once for zero or less."""
+        """Wait on the running event loop. Returns at once for zero or less."""
         await asyncio.sleep(max(0.0, seconds))

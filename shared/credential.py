@@ -1,6 +1,6 @@
-"""Tokens for Graph as the app: from the managed identity or the app registration, kept while good.
+"""Tokens for Graph as the app, from the managed identity or the app registration, cached while valid.
 
-One credential a tenant; tokens on behalf of a person are in ``on_behalf``.
+One credential per tenant. Tokens on behalf of a person are in ``on_behalf``.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-#: A token is renewed when it has less than this many seconds to live.
+#: A token is renewed if it expires in less than this many seconds.
 RENEW_BEFORE_SECONDS = 300.0
-#: A token with less than this many seconds to live is not used any more.
+#: A token that expires in less than this many seconds is not used any more.
 LAST_USE_SECONDS = 30.0
 TOKEN_TIMEOUT_SECONDS = 20.0
-#: What a managed identity is asked for where its token is to stand for the app registration (federation).
+#: The audience of a managed identity's token that replaces a secret of the app registration (federation).
 FEDERATION_SCOPE: Final = "api://AzureADTokenExchange/.default"
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _PUBLIC_AUTHORITIES = frozenset(
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Credential(Protocol):
-    """What we need of an azure-identity credential."""
+    """The part of an azure-identity credential that we use."""
 
     async def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
         """A token for the scopes."""
@@ -49,18 +49,18 @@ class Credential(Protocol):
 
 
 class Tokens(Protocol):
-    """Tokens for Graph, remembered: what a connection to Graph needs of them."""
+    """Cached tokens for Graph, in the form that a connection to Graph needs."""
 
     async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
-        """A token, as the SDK's authentication asks for it."""
+        """A token, in the form that the SDK's authentication needs."""
         ...
 
     async def value(self) -> str:
-        """The token itself."""
+        """The token as text."""
         ...
 
     async def invalidate(self, value: str | None = None) -> None:
-        """Drop the token, or only that one if ``value`` names it: Graph refused it."""
+        """Drop the token, or only this ``value``, because Graph refused it."""
         ...
 
     async def close(self) -> None:
@@ -69,9 +69,9 @@ class Tokens(Protocol):
 
 
 class TokenCache:
-    """An azure credential that remembers its token; many callers cause one request and share its failure.
+    """An azure credential with a cached token. Concurrent calls share one request and its failure.
 
-    azure-identity keeps tokens too, but cannot be told to drop one: ``invalidate`` starts a fresh credential.
+    azure-identity caches tokens too, but cannot drop one. ``invalidate`` starts a fresh credential.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TokenCache:
         self._renewal: asyncio.Task[AccessToken] | None = None
 
     async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
-        """A token, as the SDK's authentication asks for it; ``claims`` answer a challenge and need a new one.
+        """A token, in the form of the SDK. ``claims`` answer a challenge and require a new token.
 
         Raises azure-identity's errors and TimeoutError.
         """
@@ -97,15 +97,15 @@ class TokenCache:
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew(None))
             self._renewal.add_done_callback(self._renewed)
-        # Shielded: the others still want it when one of them has lost patience.
+        # Shielded, because other callers still need it after one of them timed out.
         return await asyncio.shield(self._renewal)
 
     async def value(self) -> str:
-        """The token itself; raises as ``get_token``."""
+        """The token as text. Raises as ``get_token``."""
         return (await self.get_token(self._scope)).token
 
     async def invalidate(self, value: str | None = None) -> None:
-        """Drop the token, or only that one if ``value`` names it: Graph refused it."""
+        """Drop the token, or only this ``value``, because Graph refused it."""
         if self._token is None or value not in (None, self._token.token):
             return
         self._token = None
@@ -122,7 +122,7 @@ class TokenCache:
     def _renewed(self, renewal: "asyncio.Task[AccessToken]") -> None:
         self._renewal = None
         if not renewal.cancelled():
-            # Looked at, so that asyncio does not complain when everyone who waited has left.
+            # Retrieved, so that asyncio does not complain when every waiting caller was cancelled.
             renewal.exception()
 
     async def _renew(self, claims: str | None) -> "AccessToken":
@@ -147,7 +147,7 @@ class TokenCache:
 
 
 class TenantTokens:
-    """A token cache for each tenant: a call made for one can never carry another's token."""
+    """A token cache for each tenant. A call for one tenant can never carry another's token."""
 
     def __init__(self, home: UUID | None, make: Callable[[UUID | None], TokenCache]) -> None:
         self._home = home
@@ -182,7 +182,7 @@ class FederatedCredential:
         )
 
     async def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
-        """A token of the tenant for the scopes; raises azure-identity's errors."""
+        """A token of the tenant for the scopes. Raises azure-identity's errors."""
         # azure-identity asks for the assertion synchronously, so it is fetched before.
         self._assertion = await self._assertions.value()
         return await self._registration.get_token(*scopes, **options)
@@ -193,15 +193,18 @@ class FederatedCredential:
 
 
 def make_credential(settings: Settings, further_tenant: UUID | None = None) -> Credential:
-    """The credential the settings ask for (design.md, Who may).
+    """The credential that the settings select (design.md, Who may).
 
-    A managed identity where there is one (``managed_identity_client_id``, or App Service's
-    ``IDENTITY_ENDPOINT``), else the app registration's secret, else what azure-identity finds in the
-    environment, which is where a certificate is named (``AZURE_CLIENT_CERTIFICATE_PATH``). In a further
-    tenant the app registration acts, for which the managed identity vouches where there is one.
-    Raises ValueError if the settings are incomplete.
+    The first one that is configured is used:
+    1. a managed identity (``managed_identity_client_id``, or App Service's ``IDENTITY_ENDPOINT``),
+    2. the app registration's secret,
+    3. what azure-identity finds in the environment, such as a certificate
+       (``AZURE_CLIENT_CERTIFICATE_PATH``).
+
+    In a further tenant the app registration acts, proven by the managed identity if there is one. Raises
+    ValueError if the settings are incomplete.
     """
-    # Imported late: it takes as long as the rest of the worker's start.
+    # Imported late, because it takes as long as the rest of the worker's start.
     from azure.identity.aio import ClientSecretCredential, EnvironmentCredential
 
     if further_tenant is not None:
@@ -233,27 +236,27 @@ def _in_further_tenant(settings: Settings, tenant: UUID) -> Credential:
 
 
 def has_managed_identity(settings: Settings) -> bool:
-    """Whether the app has an identity of the platform's."""
+    """Whether the platform gives the app an identity."""
     return bool(settings.managed_identity_client_id or os.environ.get("IDENTITY_ENDPOINT"))
 
 
 def managed_identity(settings: Settings) -> Credential:
-    """The platform's identity of this app."""
+    """The identity that the platform gives to this app."""
     from azure.identity.aio import ManagedIdentityCredential
 
     return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
 
 
 def client_certificate() -> bytes | None:
-    """The app registration's certificate with its key, where the environment names a file."""
+    """The app registration's certificate with its key, if the environment names a file."""
     path = os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")
     return Path(path).read_bytes() if path else None
 
 
 def registration_id(settings: Settings) -> str:
-    """Client id of our app registration: its own setting, else the id in the API's audience.
+    """The client id of our app registration: its own setting, or the id in the API's audience.
 
-    Raises ValueError where neither tells.
+    Raises ValueError if neither is set.
     """
     if settings.client_id:
         return settings.client_id
@@ -267,7 +270,7 @@ def registration_id(settings: Settings) -> str:
 
 
 def authority_options(settings: Settings) -> dict[str, Any]:
-    """What azure-identity is told of the token service."""
+    """The options of azure-identity for the token service."""
     options: dict[str, Any] = {
         "authority": settings.authority,
         "disable_instance_discovery": settings.authority not in _PUBLIC_AUTHORITIES,
@@ -276,6 +279,6 @@ def authority_options(settings: Settings) -> dict[str, Any]:
     if parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS:
         from shared.local_authority import loopback_transport
 
-        # azure-identity refuses plain http, which nobody listens to on the way to this very machine.
+        # azure-identity refuses plain http, although nobody can listen on the way to this same machine.
         options |= {"authority": f"https://{parts.netloc}", "transport": loopback_transport()}
     return options

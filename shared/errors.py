@@ -1,4 +1,4 @@
-"""The tree of errors the product raises; each carries the HTTP status and code it is answered with.
+"""The product's errors, each with the HTTP status and code of its answer.
 
 AdminAssistantError
 ├ InvalidRequest 400          malformed: not JSON, wrong content type of values
@@ -8,7 +8,7 @@ AdminAssistantError
 ├ Unauthenticated 401
 │ └ InteractionRequired 401   the person must sign in again; ``claims`` is what the token service asks for
 ├ Forbidden 403
-│ └ ConsentRequired 403       the person has not agreed yet to what we would do in his name
+│ └ ConsentRequired 403       the person has not yet agreed to what we would do in their name
 ├ NotFound 404                also for what the caller may not know exists
 ├ MethodNotAllowed 405
 ├ Conflict 409
@@ -19,7 +19,7 @@ AdminAssistantError
 ├ RateLimited 429
 ├ Unavailable 503             a dependency is away; ``retry_after`` says when to come back
 │ └ StoreUnavailable 503
-└ StoreRefused 502            a mailbox or the directory answered with an error that a retry does not mend
+└ StoreRefused 502            a mailbox or the directory answered with an error that a retry cannot fix
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One broken field: ``field`` is a JSON-pointer-like dotted path, ``code`` is machine-readable."""
+    """One invalid field. ``field`` is a dotted path, ``code`` is for programs."""
 
     field: str
     message: str
@@ -36,7 +36,7 @@ class FieldError:
 
 
 class AdminAssistantError(Exception):
-    """Base of every error of the product; ``detail`` is safe to show to the caller."""
+    """The base of every error of the product. ``detail`` is safe to show to the caller."""
 
     status = 500
     code = "internal_error"
@@ -46,7 +46,7 @@ class AdminAssistantError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
-        #: Id of what is there already, where the caller may know it.
+        #: The id of the existing resource, if the caller may know it.
         self.resource_id: str | None = None
         if code is not None:
             self.code = code
@@ -85,7 +85,8 @@ class ArchiveInUse(ValidationFailed):
 class LimitReached(ValidationFailed):
     """The person has as many as their tenant allows (domain.md 6.6).
 
-    ``limit`` is the system setting, ``value`` what is in force, ``field`` where the request names the person.
+    ``limit`` is the system setting, ``value`` the value in force, ``field`` where the request names the
+    person.
     """
 
     code = "limit_reached"
@@ -99,7 +100,7 @@ class LimitReached(ValidationFailed):
         super().__init__([FieldError(field, message, self.code)])
 
     def at(self, field: str) -> "LimitReached":
-        """The same limit, named at another field."""
+        """The same limit for another field."""
         return LimitReached(field, self.limit, self.value, self.what)
 
 
@@ -112,7 +113,7 @@ class Unauthenticated(AdminAssistantError):
 
 
 class InteractionRequired(Unauthenticated):
-    """The token service wants the person himself; ``claims`` (JSON) is what his next sign-in must meet."""
+    """The token service requires the person. Their next sign-in must meet ``claims`` (JSON)."""
 
     code = "interaction_required"
     title = "Sign in again"
@@ -123,7 +124,7 @@ class InteractionRequired(Unauthenticated):
 
 
 class Forbidden(AdminAssistantError):
-    """The caller's role does not allow the operation."""
+    """The caller's role does not permit the operation."""
 
     status = 403
     code = "forbidden"
@@ -131,14 +132,14 @@ class Forbidden(AdminAssistantError):
 
 
 class ConsentRequired(Forbidden):
-    """The person, or his administrator, must agree to the permission first."""
+    """The person, or their administrator, must agree to the permission first."""
 
     code = "consent_required"
     title = "Consent required"
 
 
 class NotFound(AdminAssistantError):
-    """No such resource, or none the caller may know of."""
+    """The resource does not exist or is not visible to the caller."""
 
     status = 404
     code = "not_found"
@@ -146,7 +147,7 @@ class NotFound(AdminAssistantError):
 
 
 class MethodNotAllowed(AdminAssistantError):
-    """Something is at the path, but not for this method; ``methods`` are those it has."""
+    """The path exists, but not with this method. ``methods`` are those it has."""
 
     status = 405
     code = "method_not_allowed"
@@ -158,7 +159,7 @@ class MethodNotAllowed(AdminAssistantError):
 
 
 class Conflict(AdminAssistantError):
-    """The state of the resource does not allow the change; ``resource_id`` is what is there already."""
+    """The state of the resource does not permit the change. ``resource_id`` is the existing resource."""
 
     status = 409
     code = "conflict"
@@ -207,7 +208,7 @@ class PreconditionRequired(AdminAssistantError):
 
 
 class RateLimited(AdminAssistantError):
-    """Too many requests of one caller; ``limit`` names the setting, ``value`` is what is in force."""
+    """Too many requests of one caller. ``limit`` names the setting, ``value`` is its value."""
 
     status = 429
     code = "rate_limited"
@@ -220,7 +221,7 @@ class RateLimited(AdminAssistantError):
 
 
 class Unavailable(AdminAssistantError):
-    """A dependency is away; the request may be repeated."""
+    """A dependency is away. The request may be repeated."""
 
     status = 503
     code = "unavailable"
@@ -228,17 +229,13 @@ class Unavailable(AdminAssistantError):
 
 
 class StoreUnavailable(Unavailable):
-    """The mailboxes or the directory did not answer, throttled, or failed in a way that passes."""
+    """The mailboxes or the directory did not answer, throttled, or failed temporarily."""
 
     code = "graph_unavailable"
 
 
 class StoreRefused(AdminAssistantError):
-    """A mailbox or the directory refused; a retry does not mend it.
-
-    ``reason`` is its word for it, ``answered`` the HTTP status of its answer. ``malformed_id``: it was asked
-    for something under an id that can be none.
-    """
+    """A mailbox or the directory refused. A retry cannot help."""
 
     status = 502
     code = "graph_refused"
@@ -252,10 +249,10 @@ class StoreRefused(AdminAssistantError):
 
     @property
     def gone(self) -> bool:
-        """Whether what was asked for is not there."""
+        """Whether the requested item does not exist."""
         return self.answered == 404
 
     @property
     def taken(self) -> bool:
-        """Whether what was to be made is there already."""
+        """Whether the item to create exists already."""
         return self.answered == 409

@@ -1,4 +1,4 @@
-"""A token service on this machine, which speaks plain http: for development and tests."""
+"""A token service on this machine over plain http, for development and tests."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,10 +9,10 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LoopbackTransport(AioHttpTransport):  # type: ignore[misc]
-    """Sends what azure-identity addresses to https on this machine as plain http, and nothing else."""
+    """Sends azure-identity's https requests to this machine as plain http, and no other requests."""
 
     async def send(self, request: Any, **config: Any) -> Any:
-        """See AioHttpTransport; raises ValueError for any other machine."""
+        """See AioHttpTransport. Raises ValueError for any other machine."""
         parts = urlsplit(request.url)
         if parts.hostname not in _LOCAL_HOSTS:
             raise ValueError("plain http leaves this machine")
@@ -21,5 +21,5 @@ class LoopbackTransport(AioHttpTransport):  # type: ignore[misc]
 
 
 def loopback_transport() -> LoopbackTransport:
-    """A transport of its own for one credential, closed with it."""
+    """A separate transport for one credential, closed with it."""
     return LoopbackTransport()

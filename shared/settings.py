@@ -1,6 +1,6 @@
-"""Every setting of the app, read from the environment (app settings in Azure, local.settings.json locally).
+"""Every setting of the app, from the environment (app settings in Azure, local.settings.json locally).
 
-A setting ``x`` is read from ``ADMIN_ASSISTANT_X``; some also answer to the predecessor's names
+A setting ``x`` is read from ``ADMIN_ASSISTANT_X``. Some also accept the predecessor's names
 (``CORE_DATABASE_URL``, ``MS_CLIENT_ID``, …). An empty value counts as not set.
 """
 
@@ -27,20 +27,21 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS
 
 PREFIX = "ADMIN_ASSISTANT_"
-#: Suggestions compare each event with every rule of its owner: no tenant may allow more.
+#: Suggestions compare each event with every rule of its owner, so this is the maximum for a tenant.
 MOST_CATEGORY_RULES = 2_000
 _POSTGRES_SCHEME = re.compile(r"^(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
 
 
 def _also(name: str, *aliases: str) -> AliasChoices:
-    """The setting's own variable first, then the names it also answers to."""
+    """The setting's own variable first, then its other names."""
     return AliasChoices(f"{PREFIX}{name.upper()}", *aliases)
 
 
 def normalise_database_url(url: str) -> str:
-    """The URL for SQLAlchemy on asyncpg; libpq's ``sslmode`` becomes asyncpg's ``ssl``.
+    """The URL for SQLAlchemy on asyncpg. libpq's ``sslmode`` becomes asyncpg's ``ssl``.
 
-    Accepts ``postgres://``, ``postgresql://`` and ``postgresql+<driver>://``; raises ValueError otherwise.
+    Accepts ``postgres://``, ``postgresql://`` and ``postgresql+<driver>://``. Raises ValueError for anything
+    else.
     """
     if not _POSTGRES_SCHEME.match(url):
         raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host:5432/database")
@@ -56,12 +57,12 @@ def _built(name: str, otherwise: str) -> str:
 
 
 def longest_turn_wait(batch_timeout: float) -> float:
-    """Seconds for which a batch waits for token and turn before its own ``batch_timeout`` begins."""
+    """How many seconds a batch waits for token and turn before its own ``batch_timeout`` begins."""
     return min(10.0, batch_timeout / 3)
 
 
 class Settings(BaseSettings):
-    """The app's settings; ``Settings()`` reads the environment. Unknown variables are ignored.
+    """The app's settings. ``Settings()`` reads the environment. Unknown variables are ignored.
 
     Raises pydantic's ValidationError, which names the fields and never shows their values.
     """
@@ -83,7 +84,8 @@ class Settings(BaseSettings):
         default="INFO", validation_alias=_also("log_level", "LOG_LEVEL")
     )
 
-    # PostgreSQL. Empty: everything that needs the database says that no URL is set. Times in seconds.
+    # PostgreSQL. If empty, everything that needs the database reports that no URL is set. Times are in
+    # seconds.
     database_url: SecretStr = Field(
         default=SecretStr(""), validation_alias=_also("database_url", "DATABASE_URL", "CORE_DATABASE_URL")
     )
@@ -111,28 +113,28 @@ class Settings(BaseSettings):
     graph_scope: str = "https://graph.microsoft.com/.default"
     graph_read_timeout: PositiveFloat = 60
 
-    # Keys of persons, for the personal values of the audit (domain.md 7.1): an absolute path of a folder, or
-    # https://<account>.blob.core.windows.net/<container>. Empty: these values are withheld from the audit.
+    # Keys of persons, for the personal values of the audit (domain.md 7.1). The absolute path of a folder, or
+    # https://<account>.blob.core.windows.net/<container>. If empty, these values are withheld from the audit.
     person_key_store: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
 
     # Files (exports of a person's data): an absolute path of a folder, or a container as above. Empty: none.
     storage: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
     user_export_days: PositiveInt = 14
 
-    # Mail to people who are no users (domain.md 6.5): the mailbox it is sent from, by address or object id.
-    # Of further tenants as tenant-id=mailbox, with commas between. Empty: none is sent.
-    # public_url is where the API is, as such mail says it: https://<host>/api.
+    # Mail to people who are not users (domain.md 6.5). The sender mailbox, by address or object id. For
+    # further tenants: tenant-id=mailbox, separated by commas. If empty, nothing is sent. public_url is the
+    # API's address in such mail: https://<host>/api.
     mail_sender: Annotated[str, Field(max_length=4_000)] = ""
     public_url: Annotated[str, Field(pattern=r"^(|https?://[^\s?#]+)$")] = ""
 
-    # What is deployed, as the package says it in its build.json; told by the health operations.
+    # The deployed version, from the package's build.json. Shown by the health operations.
     version: str = Field(default_factory=lambda: _built("version", "0.1.0"))
     commit: str = Field(default_factory=lambda: _built("commit", ""))
 
     # HTTP.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: PositiveInt = 1_048_576
-    # Of one caller at one instance; 0 a second is no limit.
+    # Per caller and instance. 0 per second means no limit.
     rate_limit_per_second: NonNegativeFloat = 50
     rate_limit_burst: PositiveInt = 500
 
@@ -143,17 +145,17 @@ class Settings(BaseSettings):
     apply_operation_budget: PositiveInt = 400
     transaction_memory_seconds: PositiveFloat = 600
     settle_lookup_delay_seconds: PositiveFloat = 60
-    #: For some nights after the database was restored to an earlier moment: before a copy is made it is
-    #: looked for by its key, since the calendar may have it already (docs/disaster-recovery.md).
+    #: For some nights after the database was restored to an earlier moment. Before a copy is created, it is
+    #: searched by its key, because the calendar may have it already (docs/disaster-recovery.md).
     look_before_create: bool = False
     max_window_days: PositiveInt = 400
     default_lookback_days: Annotated[int, Field(ge=0, le=60)] = 7
     nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"
     default_time_zone: str = "UTC"
-    #: Of each tenant that has not set its own (system settings): domain.md 2.7 and 5.8.
+    #: Defaults for each tenant without its own system settings: domain.md 2.7 and 5.8.
     travel_words: Annotated[tuple[str, ...], NoDecode] = DEFAULT_TRAVEL_WORDS
     overlap_expiry_days: Annotated[int, Field(ge=1, le=365)] = 30
-    #: Of one person, where their tenant has not set its own (domain.md 6.6).
+    #: Per person, for each tenant without its own settings (domain.md 6.6).
     max_archive_configurations: Annotated[int, Field(ge=1, le=1_000)] = 20
     max_local_calendars: Annotated[int, Field(ge=1, le=1_000)] = 20
     max_local_events: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _lease_outlives_batch(self) -> Self:
-        # A lost lease must mean that no request of ours is alive any more (design.md Archive 4).
+        # After the lease expires, no request of ours may be in flight any more (design.md Archive 4).
         if self.mailbox_lease_seconds <= self.whole_batch_seconds:
             raise ValueError("mailbox_lease_seconds must be longer than a batch and its wait for its turn")
         return self
@@ -223,7 +225,7 @@ class Settings(BaseSettings):
 
     @property
     def mail_senders(self) -> dict[UUID, str]:
-        """The mailbox that mail is sent from, by tenant. Raises ValueError for what is no tenant's id."""
+        """The mailbox that mail is sent from, by tenant. Raises ValueError for an invalid tenant id."""
         senders: dict[UUID, str] = {}
         for entry in filter(None, map(str.strip, self.mail_sender.split(","))):
             tenant, equals, mailbox = entry.partition("=")
@@ -235,10 +237,10 @@ class Settings(BaseSettings):
 
     @property
     def whole_batch_seconds(self) -> float:
-        """The longest a batch takes, from wanting to send it to giving its answer up."""
+        """The longest duration of a batch, from the wish to send it to giving up its answer."""
         return self.batch_timeout_seconds + longest_turn_wait(self.batch_timeout_seconds)
 
     @property
     def owner_database_url(self) -> SecretStr:
-        """Where migrations connect: as the owner of the tables if a URL for it is set."""
+        """The database URL for migrations: the owner's, if one is set."""
         return self.migration_database_url or self.database_url

@@ -1,7 +1,7 @@
-"""Files that are no rows: a folder on this machine, or a container of Azure Blob Storage.
+"""Files outside the database: a folder on this machine, or a container of Azure Blob Storage.
 
 A name is a path of letters, digits, dots and hyphens (``exports/<person>/<export>.zip``). A file appears
-whole or not at all, and is read in pieces, so that its size does not matter.
+completely or not at all. It is read in pieces, so its size does not matter.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from shared.credential import Credential
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9.-]*)*")
-#: One block of a blob; what is written is never held in memory beyond it.
+#: One block of a blob. A writer never holds more in memory.
 BLOCK_BYTES: Final = 4 * 1024 * 1024
 _ANSWER_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that is there; ``size`` is in bytes, ``modified`` in UTC."""
+    """An existing file. ``size`` is in bytes, ``modified`` in UTC."""
 
     name: str
     size: int
@@ -42,33 +42,33 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: its length in bytes, and its SHA-256 in hexadecimal."""
+    """A written file: its length in bytes, and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
 
 
 class Storage(Protocol):
-    """Where the files are. Every method raises Unavailable when the store does not answer."""
+    """Where the files are. Every method raises Unavailable if the store does not answer."""
 
     async def write(self, name: str, content: AsyncIterable[bytes]) -> Written:
-        """Replace the file of that name; where ``content`` fails, what was there stays."""
+        """Replace the file of that name. If ``content`` fails, the old file stays."""
         ...
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset`` on; empty behind the end. Raises NotFound."""
+        """At most ``length`` bytes from ``offset`` on. Empty after the end. Raises NotFound."""
         ...
 
     def files(self, prefix: str) -> AsyncIterator[StoredFile]:
-        """The files whose name begins with ``prefix``, in no particular order."""
+        """The files whose name begins with ``prefix``, in any order."""
         ...
 
     async def delete(self, name: str) -> bool:
-        """Delete a file with whatever former versions of it there are; False if there was none."""
+        """Delete a file with its former versions. False if there was none."""
         ...
 
     async def probe(self) -> None:
-        """Raises Unavailable while it does not answer."""
+        """Raise Unavailable if it does not answer."""
         ...
 
     async def close(self) -> None:
@@ -77,7 +77,7 @@ class Storage(Protocol):
 
 
 def open_storage(settings: Settings) -> Storage | None:
-    """The storage that ``storage`` names: an https URL of a container, or a folder; None without."""
+    """The storage in ``storage``: an https URL of a container, or a folder. None if it is not set."""
     place = settings.storage
     if not place:
         return None
@@ -85,20 +85,20 @@ def open_storage(settings: Settings) -> Storage | None:
 
 
 def checked_name(name: str) -> str:
-    """The name; raises ValueError for one that could lead elsewhere."""
+    """The name. Raises ValueError for one that could lead elsewhere."""
     if not _NAME.fullmatch(name):
         raise ValueError("not a name of a stored file")
     return name
 
 
 class FolderStorage:
-    """Files of a folder that only the app's account may read."""
+    """Files in a folder that only the app's account may read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def write(self, name: str, content: AsyncIterable[bytes]) -> Written:
-        """Write beside the file, then rename; see Storage."""
+        """Write beside the file, then rename. See Storage."""
         path = self._path(name)
         handle, beside = await self._do(self._begin, path)
         digest, size = sha256(), 0
@@ -115,27 +115,27 @@ class FolderStorage:
         return Written(size, digest.hexdigest())
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
-        """A part of the file; see Storage."""
+        """A part of the file. See Storage."""
         content: bytes | None = await self._do(self._read, self._path(name), offset, length)
         if content is None:
             raise NotFound("there is no such file")
         return content
 
     async def files(self, prefix: str) -> AsyncIterator[StoredFile]:
-        """The files below the folder; see Storage."""
+        """The files below the folder. See Storage."""
         for found in await self._do(self._list, prefix):
             yield found
 
     async def delete(self, name: str) -> bool:
-        """Unlink it; see Storage."""
+        """Unlink it. See Storage."""
         return bool(await self._do(self._delete, self._path(name)))
 
     async def probe(self) -> None:
-        """Whether the folder is there, or can be made; see Storage."""
+        """Whether the folder exists or can be created. See Storage."""
         await self._do(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)
@@ -148,14 +148,14 @@ class FolderStorage:
 
     def _begin(self, path: Path) -> tuple[int, Path]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The leading dot keeps what is not whole out of the list.
+        # The leading dot keeps unfinished files out of the list.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
         return handle, Path(name)
 
     def _read(self, path: Path, offset: int, length: int) -> bytes | None:
         try:
             with path.open("rb") as file:
-                # File systems refuse to seek behind the largest file they could hold.
+                # File systems refuse to seek past their largest possible file.
                 if offset >= os.fstat(file.fileno()).st_size:
                     return b""
                 file.seek(offset)
@@ -181,7 +181,7 @@ class FolderStorage:
         except FileNotFoundError:
             return False
         with contextlib.suppress(OSError):
-            # A folder that is named after a person goes with his last file.
+            # A folder that is named after a person is deleted with their last file.
             path.parent.rmdir()
         return True
 
@@ -204,18 +204,18 @@ class BlobStorage:
 
     @classmethod
     def open(cls, settings: Settings) -> "BlobStorage":
-        """With the app's own identity, which needs the role Storage Blob Data Contributor there."""
+        """Open it with the app's own identity, which needs the role Storage Blob Data Contributor there."""
         return cls(lambda: _connect(settings))
 
     @property
     def _container(self) -> "ContainerClient":
-        # The client loads slowly, so only when a file is asked for (cold start).
+        # The client loads slowly, so it is loaded when a file is first needed (cold start).
         if self._connected is None:
             self._connected = self._connect()
         return self._connected[0]
 
     async def write(self, name: str, content: AsyncIterable[bytes]) -> Written:
-        """Stage blocks, then commit their list; see Storage."""
+        """Stage blocks, then commit their list. See Storage."""
         from azure.storage.blob import BlobBlock
 
         blob = self._container.get_blob_client(checked_name(name))
@@ -241,7 +241,7 @@ class BlobStorage:
         return Written(size, digest.hexdigest())
 
     async def read(self, name: str, offset: int, length: int) -> bytes:
-        """A range of the blob; see Storage."""
+        """A range of the blob. See Storage."""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         async def fetched() -> bytes:
@@ -258,7 +258,7 @@ class BlobStorage:
             raise
 
     async def files(self, prefix: str) -> AsyncIterator[StoredFile]:
-        """The blobs of the container; see Storage."""
+        """The blobs of the container. See Storage."""
         from azure.core.exceptions import AzureError
 
         try:
@@ -268,7 +268,7 @@ class BlobStorage:
             raise Unavailable("the storage does not answer", retry_after=5) from error
 
     async def delete(self, name: str) -> bool:
-        """Delete the blob with its snapshots; see Storage."""
+        """Delete the blob with its snapshots. See Storage."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
@@ -278,7 +278,7 @@ class BlobStorage:
         return True
 
     async def probe(self) -> None:
-        """Look for a file there is not; see Storage."""
+        """Ask for a file that does not exist. See Storage."""
         async for _ in self.files("probe/"):
             return
 

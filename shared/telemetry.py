@@ -1,6 +1,6 @@
-"""Correlation and caller in context variables, structured logs, and optional spans.
+"""Correlation id and caller in context variables, structured logs, and optional spans.
 
-Context variables travel with the task, so a value bound for one request is invisible to every other.
+Context variables belong to the task, so a value bound for one request is invisible to every other.
 """
 
 import json
@@ -24,13 +24,13 @@ current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 parent_correlation_id: ContextVar[str | None] = ContextVar("parent_correlation_id", default=None)
 source_ip: ContextVar[str | None] = ContextVar("source_ip", default=None)
-#: On whose behalf everything of this task is done, whatever a single change says (domain.md 6.5, 7.1).
+#: The person for whom this task acts, whatever a single change says (domain.md 6.5, 7.1).
 acting_for_person: ContextVar["ActingFor | None"] = ContextVar("acting_for_person", default=None)
 trace_parent: ContextVar["TraceParent | None"] = ContextVar("trace_parent", default=None)
 
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 _TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-# In a line of JSON a line feed before a token is an ``n``, no boundary of a word.
+# In a JSON line, a line feed before a token is written with an ``n``, which is no word boundary.
 _SECRET = re.compile(
     r"(?:\b|(?<=\\[nrtbf])|(?<=\\u00[01][0-9a-f]))eyJ[\w-]{8,}(?:\.[\w-]*){0,2}"
     r"|(?i:bearer)(?:\s|\\[nrt])+[\w.~+/=-]{8,}"
@@ -42,7 +42,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 @dataclass(slots=True)
 class ActingFor:
-    """A person, once it is known whose calendar a task reads: the audit names them, not its owner."""
+    """The person whose calendar a task reads, once known. The audit names them, not the calendar's owner."""
 
     person: uuid.UUID | None = None
 
@@ -57,7 +57,7 @@ class TraceParent:
 
     @classmethod
     def parse(cls, header: str | None) -> "TraceParent | None":
-        """The parent named by a ``traceparent`` header; None if there is none or it is not valid."""
+        """The parent in a ``traceparent`` header. None if there is none or it is not valid."""
         found = _TRACE_PARENT.fullmatch((header or "").strip())
         if found is None:
             return None
@@ -81,17 +81,17 @@ class TraceParent:
 
 
 def valid_correlation_id(value: str | None) -> str | None:
-    """The correlation id a caller sent if it is acceptable (128 characters, no spaces or controls)."""
+    """The correlation id from a caller, if valid (at most 128 characters, no spaces or controls)."""
     return value if value is not None and _CORRELATION.fullmatch(value) else None
 
 
 def new_correlation_id() -> str:
-    """A correlation id of our own."""
+    """A new correlation id."""
     return str(uuid.uuid4())
 
 
 class bind:  # noqa: N801 - reads as the function it stands for; as a generator it would cost three times as much
-    """Set what is given for the duration of the ``with`` block; what is None stays as it is."""
+    """Set the given values for the duration of the ``with`` block. None leaves a value unchanged."""
 
     __slots__ = ("_bound", "_wanted")
 
@@ -128,7 +128,7 @@ class bind:  # noqa: N801 - reads as the function it stands for; as a generator 
 def redact(text: str) -> str:
     """The text without anything that looks like a token."""
     lowered = text.lower()
-    # The pattern tries every letter; to look for what it starts with is a fiftieth of that.
+    # The pattern tries every letter. Searching for its beginning costs a fiftieth of that.
     if "eyj" not in lowered and "bearer" not in lowered:
         return text
     return _SECRET.sub("[token]", text)
@@ -147,10 +147,10 @@ class CorrelationFilter(logging.Filter):
 
 
 class StructuredFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, correlation, and what ``extra`` gave."""
+    """One JSON object per line: time (UTC), level, logger, message, correlation, and ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render the record; tokens are redacted wherever they stand."""
+        """Render the record. Tokens are redacted everywhere."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -167,12 +167,12 @@ def _encoded(entry: dict[str, Any]) -> str:
     try:
         return orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except orjson.JSONEncodeError:
-        # Texts that are no Unicode, and numbers beyond 64 bits; slower, but nothing is lost.
+        # For texts that are not Unicode, and numbers of more than 64 bits. It is slower, but nothing is lost.
         return json.dumps(entry, default=str)
 
 
 def configure_logging(level: str | int, *, structured: bool = True) -> None:
-    """Give the root logger's handlers our filter and format; may be called again, changes nothing then."""
+    """Give the root logger's handlers our filter and format. A second call changes nothing."""
     root = logging.getLogger()
     logging.getLogger("shared").setLevel(level)
     for noisy in _NOISY:
@@ -187,9 +187,9 @@ def configure_logging(level: str | int, *, structured: bool = True) -> None:
 def span(
     name: str, attributes: Mapping[str, str | int | float | bool] | None = None
 ) -> AbstractContextManager[object]:
-    """A span of OpenTelemetry where something in the process has set it up; otherwise nothing at all.
+    """An OpenTelemetry span if something in the process has set it up. Otherwise nothing.
 
-    The API is not imported for it: it is used if whoever exports telemetry has loaded it and set a provider.
+    The API is not imported for it. It is used if a telemetry exporter has loaded it and set a provider.
     """
     api = sys.modules.get("opentelemetry.trace")
     if api is None or isinstance(api.get_tracer_provider(), api.ProxyTracerProvider):

@@ -1,4 +1,4 @@
-"""What a piece of work asked of mailboxes: counted per context, so that a run adds up its own calls."""
+"""Counts a piece of work's requests to mailboxes per context, so that a run has its own total."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class CallUsage:
-    """Counts as quotas do: each sub-request of a $batch is a request, the batch around it none.
+    """Counts like a quota: each sub-request of a $batch is a request, and the batch itself is none.
 
-    ``round_trips`` are HTTP requests; ``requests`` is the sum of ``reads`` and ``writes``.
+    ``round_trips`` are HTTP requests. ``requests`` is the sum of ``reads`` and ``writes``.
     """
 
     requests: int = 0
@@ -24,7 +24,7 @@ _scopes: ContextVar[tuple[CallUsage, ...]] = ContextVar("usage", default=())
 
 @contextmanager
 def track_usage() -> Iterator[CallUsage]:
-    """Count every call of the block and of the tasks started in it; an outer block counts them too."""
+    """Count every call of the block and of tasks started in it. Outer blocks count them too."""
     usage = CallUsage()
     token = _scopes.set((*_scopes.get(), usage))
     try:

@@ -1,7 +1,7 @@
-"""Examples of the API's description, taken from a running demonstration tenant.
+"""Examples for the API's description, from a running demonstration tenant.
 
-``python -m infra.local.api_examples --port PORT`` writes them anew. It sends the requests of
-``example_story`` there, so their bodies are examples, too. What stands for one id stands for it everywhere.
+``python -m infra.local.api_examples --port PORT`` writes them again. It sends the requests of
+``example_story`` there, so their bodies are examples too. An id has the same replacement everywhere.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from infra.local.stack import ROOT
 
 PATH: Final = ROOT / "shared" / "triggers" / "http" / "examples.json"
 _PREFIX: Final = "#/components/schemas/"
-#: So many entries of a list show what a list is.
+#: At most this many entries of a list are shown.
 _SHOWN: Final = 2
 _UUID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{1,6}Z")
@@ -236,7 +236,7 @@ async def _taken(port: int) -> dict[str, dict[str, Json]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the examples anew from a running demonstration tenant."""
+    """Write the examples again from a running demonstration tenant."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.api_examples", allow_abbrev=False)
     parser.add_argument("--port", type=int, required=True, help="of the Functions host")
     parser.add_argument("--to", type=Path, default=PATH, help="the file")

@@ -33,7 +33,7 @@ GROUPS: Mapping[str, str] = {
 #: Set by ``./dev accept --instances``: how every system runs that does not say it itself.
 SETTING = "DEV_INSTANCES"
 _MOST = 20
-#: The front reads the file of its instances at every request; one that is under way may have read it before.
+#: The front reads the file of its instances at every request. A request in flight may have read it before.
 _UNLISTED_SECONDS = 0.3
 
 
@@ -108,7 +108,7 @@ class AppInstances:
 
     @property
     def children(self) -> list[Child]:
-        """Every process, in the order in which they are to be stopped."""
+        """Every process, in the order in which they must be stopped."""
         shared = [child for child in (self._front, self._engine) if child is not None]
         return [*(child for child, _, _ in self._hosts.values()), *shared]
 
@@ -137,7 +137,7 @@ class AppInstances:
     # Life
 
     async def start(self, wanted: Mapping[str, int], *, wait: bool = True) -> None:
-        """Start the shared parts and so many instances of each group."""
+        """Start the shared parts and the given number of instances of each group."""
         await self.start_engine()
         await self.start_front()
         started = [
@@ -170,7 +170,7 @@ class AppInstances:
         self._on_change()
 
     async def kill(self, name: str) -> None:
-        """SIGKILL an instance; the front finds out by itself."""
+        """SIGKILL an instance. The front detects it."""
         child, _, _ = self._hosts.pop(name)
         await child.kill()
         self._list()

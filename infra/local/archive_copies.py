@@ -73,12 +73,12 @@ def copy_of(event: Json) -> Copy:
 
 
 def doubled(copies: Iterable[Copy], zone: ZoneInfo) -> tuple[NamedEvent, ...]:
-    """What stands more than once in the calendar, whoever wrote it, by start.
+    """Events that exist more than once in the calendar, written by anyone, by start.
 
     Copies are of the same event when they name the same source id and original date (domain.md 2.19), or
-    carry the same ``ArchiveKey``. A source id belongs to one mailbox, so the mailbox need not be compared.
-    An event without our properties is a second copy when it has subject and times of one of ours. Stricter
-    than 2.19: all-day and ``free`` copies must not be doubled either (2.3).
+    carry the same ``ArchiveKey``. A source id belongs to one mailbox, so the mailbox need not be compared. An
+    event without our properties is a second copy when it has subject and times of one of ours. Stricter than
+    2.19: all-day and ``free`` copies must not be doubled either (2.3).
     """
     counting = [copy for copy in copies if not copy.superseded]
     groups = _Groups()

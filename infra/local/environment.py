@@ -4,7 +4,7 @@ import os
 
 from infra.local import identities
 
-#: The hosting plan that the local system stands for, as Azure tells it to the host (``WEBSITE_SKU``).
+#: The hosting plan that the local system imitates, as Azure gives it to the host (``WEBSITE_SKU``).
 SKU = "FlexConsumption"
 #: Names that would lead the app out of this machine or to another database than ours.
 _LEFT_OUT = {
@@ -50,7 +50,7 @@ def cleaned() -> dict[str, str]:
 
 def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
     """Settings of the Functions app on this machine; ``ADMIN_ASSISTANT_…`` of our own pass through."""
-    # PostgreSQL is on this machine: one that takes longer is frozen, and whoever asks is told within 10 s.
+    # PostgreSQL is on this machine. If it takes longer, it is frozen, and the caller is told within 10 s.
     patience = {"ADMIN_ASSISTANT_DATABASE_CONNECT_TIMEOUT": "4"}
     return (
         patience

@@ -251,7 +251,7 @@ class Story:
         await self._send(nora, "POST", "users/{id}/exports", wish, self.ids["user"])
 
     async def _another_mailbox(self) -> None:
-        """Nora, an Admin now, archives Marcus' calendar. He objects, is overruled, agrees after all."""
+        """Nora, an Admin now, archives Marcus' calendar. Marcus objects, is overruled, and finally agrees."""
         cast, of = self.cast, "mailbox-approvals/{id}"
         wish = {
             "user_id": self.ids["user"],

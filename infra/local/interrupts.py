@@ -48,7 +48,7 @@ def python(module: str, *arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Hold SIGINT back in this thread, and in what is started meanwhile."""
+    """Hold SIGINT back in this thread, and in what it starts inside the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

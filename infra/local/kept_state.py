@@ -1,7 +1,7 @@
-"""What a system keeps in its state folder: whether it is all there and whole, and that only we may read it.
+"""What a system keeps in its state folder: whether it is complete, and that only we may read it.
 
-The database, the mailboxes and the Durable state belong together: one of them made anew would meet copies,
-runs or orchestrations that it does not know, and archive a second time.
+The database, the mailboxes and the Durable state belong together. If one of them were created again, it would
+meet copies, runs or orchestrations that it does not know, and archive a second time.
 """
 
 import contextlib

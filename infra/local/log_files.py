@@ -1,4 +1,4 @@
-"""Logs of the local system, bounded in size and number while the parts go on writing to them."""
+"""Logs of the local system, bounded in size and number while the parts keep writing to them."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-#: A log is rotated beyond this size, and so many former ones are kept.
+#: A log is rotated above this size, and this many former ones are kept.
 MAX_BYTES = 10_000_000
 KEPT = 3
 _LOOK_SECONDS = 5.0

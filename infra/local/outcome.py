@@ -27,7 +27,7 @@ OUTCOMES = (
     "conflict",
     "failed",
 )
-#: What is told beside them.
+#: What is reported besides them.
 BESIDE = ("overlaps_resolved", "modifications_applied", "orphan_modifications", "category_issues")
 #: Events of the archive calendar that no run wrote; they harm nothing.
 _UNKNOWN = "unknown"

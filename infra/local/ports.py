@@ -7,8 +7,8 @@ import socket
 from infra.local.errors import LocalError
 
 _ATTEMPTS = 100
-#: Below the ports that systems give to outgoing connections: one of those could take ours before we bind it,
-#: or between a kill of the host and its restart.
+#: Below the ports for outgoing connections. One of those could take ours before we bind it, or between a kill
+#: of the host and its restart.
 _RANGE = (12_000, 31_000)
 
 

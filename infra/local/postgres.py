@@ -30,10 +30,10 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 class Postgres:
     """A PostgreSQL with the roles ``app_owner`` and ``app_user`` and a database for the app.
 
-    Without ``DATABASE_URL`` it is a server of our own below ``folder`` with the database ``admin_assistant``.
-    With it, that server is used: its role must be allowed to make roles and databases; the database is the
-    one it names, or a new one for each folder if it names none or ``postgres``. A role that may not is taken
-    for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
+    Without ``DATABASE_URL`` it is our own server below ``folder`` with the database ``admin_assistant``. With
+    it, that server is used. Its role must be permitted to create roles and databases. The database is the one
+    in the URL. If the URL names none or ``postgres``, it is a new one for each folder. A role without these
+    rights is taken for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Postgres:
         return self._process.data_folder if self._process else None
 
     async def start(self, *, expected: bool = False) -> None:
-        """Start the server, then make what is missing of roles and database.
+        """Start the server, then create missing roles and the database.
 
-        Raises :class:`LocalError` with one line when it cannot start, cannot be reached or does not allow it,
-        and when a server of ours that is ``expected`` to be there is gone.
+        Raises :class:`LocalError` with one line when it cannot start, cannot be reached or does not permit
+        it. It is also raised when our own server that is ``expected`` to exist is gone.
         """
         if self._process:
             await self._process.start(expected=expected)

@@ -26,13 +26,13 @@ _SETTINGS = {
     "max_connections": "200",
     # What the plan of a large window writes stays in memory, as on any server; taken only as it is needed.
     "shared_buffers": "256MB",
-    # The operating system outlives every kill of ours, so nothing is lost by not waiting for the disk;
-    # synchronous_commit stays on, since without it committed tables are lost (functions-host.md).
+    # The operating system outlives every kill of ours, so nothing is lost by not waiting for the disk. The
+    # setting synchronous_commit stays on, because without it committed tables are lost (functions-host.md).
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "on",
-    # A database that was empty a moment ago gets statistics at once: without them the plans of a large first
-    # archive read whole tables for each batch.
+    # A database that was empty a moment ago gets statistics at once. Without them, a large first archive
+    # reads whole tables for each batch.
     "autovacuum_naptime": "1s",
     "timezone": "GMT",
     "log_timezone": "GMT",
@@ -95,10 +95,10 @@ class PostgresProcess:
         return self._child.pid
 
     async def start(self, *, expected: bool = False) -> None:
-        """Make the data directory if there is none, start the server and wait until it is ready.
+        """Create the data directory if there is none, start the server and wait until it is ready.
 
-        Raises :class:`LocalError` when it cannot run; the end of its log is part of the message. A data
-        directory that is ``expected`` and gone, or that is damaged, is never made anew.
+        Raises :class:`LocalError` when it cannot run. The end of its log is part of the message. A data
+        directory that is ``expected`` and gone, or that is damaged, is never replaced.
         """
         self._lock.acquire()
         try:

@@ -101,7 +101,7 @@ class Child:
         """What it wrote since its last start."""
         try:
             with self.log.open("rb") as file:
-                # A log that was rotated meanwhile holds nothing from before its start.
+                # A log that was rotated in between holds nothing from before its start.
                 file.seek(self._log_start if self._log_start <= os.fstat(file.fileno()).st_size else 0)
                 return file.read().decode(errors="replace")
         except OSError:

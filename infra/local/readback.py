@@ -45,7 +45,7 @@ class Comparison:
 
     #: The source events of the runs' windows, as the simulator gives them.
     events: tuple[Json, ...] = ()
-    #: What has more than one copy, whoever wrote it (domain.md 2.19).
+    #: Events with more than one copy, written by anyone (domain.md 2.19).
     doubled: tuple[NamedEvent, ...] = ()
     #: Events of the archive calendar that nobody's run wrote.
     unknown: int = 0
@@ -85,10 +85,10 @@ async def read_calendars(stack: Stack, configuration: Json, archived: Window) ->
 def compare(
     configuration: Json, calendars: Calendars, windows: Collection[Window], archived: Window
 ) -> Comparison:
-    """Hold the calendars of a configuration against each other.
+    """Compare the calendars of a configuration.
 
-    ``windows`` are those of the runs just done. A copy is of the source event whose id it names, or whose
-    ``ArchiveKey`` it carries; while it waits to be pointed to the event's new id, of the one with its
+    ``windows`` are those of the runs just done. A copy belongs to the source event whose id it names, or
+    whose ``ArchiveKey`` it carries. While it waits for the event's new id, it belongs to the event with its
     ``iCalUId`` and original date.
     """
     held = _Held(calendars.copies, configuration["id"], archived.zone)

@@ -27,8 +27,8 @@ def as_json(
     ``needs``: what waits for each person. ``another_mailbox``: an archive of another person's mailbox.
     ``changed_meeting``: a meeting that was changed after it was archived. ``calendars``: calendar files.
 
-    The counts of a mailbox are those of its configurations added up: each archives the same calendar.
-    *doubled* is counted once for each archive calendar, whichever configurations share it.
+    The counts of a mailbox are the sum over its configurations, because each archives the same calendar.
+    *doubled* is counted once for each archive calendar, even if configurations share it.
     """
     of_mailbox: dict[str, list[ArchiveOutcome]] = {}
     for outcome in outcomes:
@@ -146,7 +146,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 
 def problems(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
-    """One line for each thing that is wrong; empty if the exit status is to be 0."""
+    """One line for each problem. Empty if the exit status should be 0."""
     return [
         f"{outcome.address}, {outcome.name}: {problem}"
         for outcome in outcomes

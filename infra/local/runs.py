@@ -37,7 +37,7 @@ class Followed:
 
 
 class _Open(Protocol):
-    """Something under way."""
+    """Something in progress."""
 
     #: How far it is.
     percent: int
@@ -79,7 +79,7 @@ async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], 
                 f"no archive run finished for {_PATIENCE_SECONDS:.0f} s; {len(under_way)} are open"
             )
         if under_way:
-            # Many runs are asked about one after the other; the host should archive meanwhile.
+            # Many runs are queried one after the other, and the host should archive in between.
             await asyncio.sleep(_POLL_SECONDS * max(1.0, len(under_way) / 10))
     return list(followed.values())
 

@@ -48,11 +48,11 @@ async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[
 async def register(
     stack: Stack, api: Api, people: list[Person], progress: Callable[[str], None]
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Make users and archive configurations where there are none; all of them by address and archive name.
+    """Create missing users and archive configurations. Returns all of them by address and archive name.
 
-    The first of each is the one that archives, the oldest; others share its two calendars (domain.md 2.19).
-    Raises :class:`LocalError` when the database of ``DATABASE_URL`` has one that this system did not make: it
-    belongs to another system, and its archive would be held against the wrong calendars.
+    The first of each archives, and it is the oldest. Others share its two calendars (domain.md 2.19). Raises
+    :class:`LocalError` when the database of ``DATABASE_URL`` has one that this system did not create. It
+    belongs to another system, so its archive would be compared with the wrong calendars.
     """
     users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
     configured: dict[tuple[str, str], list[dict[str, Any]]] = {}

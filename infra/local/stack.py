@@ -31,12 +31,15 @@ def _silent(_: str) -> None:
 
 
 class Stack:
-    """One running system; several live side by side with other folders and ports.
+    """One running system. Several run side by side with other folders and ports.
 
-    ``port`` 0 takes two free ports. ``env`` is added to the environment of the host. ``app`` is the folder of
-    the Functions app, ``ready_path`` what must answer 200 before the start counts as done. All that it keeps
-    lies in ``state_dir``: a second start goes on where the first ended. ``instances`` says how many instances
-    of the app run for each group of triggers; without it one host does everything.
+    - ``port`` 0 takes two free ports.
+    - ``env`` is added to the environment of the host.
+    - ``app`` is the folder of the Functions app.
+    - ``ready_path`` must answer 200 before the start counts as done.
+    - ``state_dir`` holds everything that it keeps. A second start continues from it.
+    - ``instances`` says how many instances of the app run for each group of triggers. Without it, one host
+      does everything.
     """
 
     def __init__(
@@ -170,7 +173,7 @@ class Stack:
         self._lock.release()
 
     async def wait_until_a_part_ends(self) -> str:
-        """Wait until any part ends by itself; returns what to tell."""
+        """Wait until any part ends unexpectedly. Returns the message."""
         children = [child for child in (self._host, self._simulator) if child is not None]
         children += self.instances.children if self.instances is not None else []
         waiting = {
@@ -367,7 +370,7 @@ class Stack:
         write_private(self._pid_file, json.dumps(pids))
 
     async def _end_orphans(self) -> None:
-        # We hold the lock of the folder: whoever still works on it lost its supervisor to a kill -9.
+        # We hold the lock of the folder. A process that still uses it lost its supervisor to a kill -9.
         with contextlib.suppress(FileNotFoundError, ValueError):
             for pid in reversed(json.loads(self._pid_file.read_text())):
                 await end_orphan(int(pid), str(self.state_dir))

@@ -59,8 +59,8 @@ class FolderLock:
 def outside_folder(state: Path) -> Path:
     """The folder below ``/var/tmp`` that belongs to this state folder.
 
-    Its name carries the identity of the state folder: when that is deleted, what lies outside is not taken up
-    again, since a database must never meet mailboxes it does not know.
+    Its name contains the identity of the state folder. When that is deleted, the outside folder is not used
+    again, because a database must never meet mailboxes that it does not know.
     """
     return OUTSIDE / f"{_outside_prefix(state)}{identity(state)}"
 
@@ -104,7 +104,7 @@ def delete_state(state: Path) -> bool:
 
 
 def _sweep(keep: Path) -> None:
-    """Delete our folders whose state folder was deleted or made anew, by whatever means."""
+    """Delete our folders whose state folder was deleted or replaced, by any means."""
     for folder in OUTSIDE.glob("admin-assistant-*-*"):
         with contextlib.suppress(OSError):
             state = Path((folder / _BELONGS_TO).read_text())

@@ -48,7 +48,7 @@ class Needs:
 
 
 async def needs_of(stack: Stack, addresses: Iterable[str]) -> dict[str, Needs]:
-    """By address: what waits for each of them now, whatever was told and settled before."""
+    """By address: what waits for each of them now, whatever was reported and resolved before."""
     found = {}
     for address in addresses:
         api = Api(stack.client, stack.api, await stack.token(address, ("User",)))

@@ -1,7 +1,7 @@
-"""Why a source event has no copy, event by event, as our API tells it.
+"""Why a source event has no copy, event by event, from our API.
 
-The dry run of what was archived names each event of which something would be done, the writes of a run name
-each that could not be written. What neither names has a copy, as far as our database knows.
+The dry run of what was archived names each event that it would change. The writes of a run name each one that
+could not be written. An event that neither names has a copy, as far as our database knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,8 +35,8 @@ async def told_reasons(
 ) -> dict[str, Reason]:
     """Reasons by source key, for all of ``[start, end)`` that ``runs`` archived.
 
-    ``expected`` is how many there should be: a plan of more than it can name would be made in vain.
-    A configuration that may not be planned (409) tells none. Raises LocalError when the API refuses.
+    ``expected`` is how many there should be. A plan of more than it can name would be useless. A
+    configuration that may not be planned (409) has none. Raises LocalError when the API refuses.
     """
     found = await _of_plan(api, configuration_id, start, end, expected)
     for run in runs:

@@ -18,7 +18,7 @@ from infra.local.stack import Stack
 LOOK_SECONDS = 2.0
 #: Seconds that one look waits for an answer.
 PATIENCE_SECONDS = 4.0
-#: Seconds that the end waits for a look that is under way.
+#: Seconds that the end waits for a check in progress.
 _END_SECONDS = 0.5
 
 
@@ -28,10 +28,10 @@ def _say(text: str) -> None:
 
 @asynccontextmanager
 async def told(stack: Stack, say: Callable[[str], None] = _say) -> AsyncIterator[None]:
-    """Tell trouble of a system when it begins and when it ends, as long as the block lasts.
+    """Report trouble of a system when it begins and when it ends, inside the block.
 
-    Each look has a thread of its own, which calls ``say``: it waits neither for the event loop, which reading
-    a large file blocks, nor for another look.
+    Each check has its own thread, which calls ``say``. So it waits neither for the event loop, which reading
+    a large file blocks, nor for another check.
     """
     over = threading.Event()
     watches = [

@@ -1,7 +1,7 @@
 """Which source events may rightly have no copy of their own, judged event by event.
 
-Our API has to say why (:mod:`infra.local.told_reasons`), and the calendars have to bear it out: what a rule
-could not have done to that event is no excuse, whatever the API says.
+Our API must say why (:mod:`infra.local.told_reasons`), and the calendars must confirm it. If a rule could not
+have done that to the event, the API's reason does not count.
 """
 
 import re

@@ -236,7 +236,7 @@ class ArchivingParts(Foundations):
 
     @cached_property
     def rebuild_runs(self) -> "RebuildRuns":
-        """Runs that make the copies of a deleted archive calendar anew."""
+        """Runs that create the copies of a deleted archive calendar again."""
         from shared.services.rebuilding.runs import RebuildRuns
 
         return RebuildRuns(self.archiving_ports)

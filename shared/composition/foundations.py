@@ -73,7 +73,7 @@ class Foundations:
 
     @cached_property
     def throttle(self) -> "Throttle":
-        """What Graph allows each mailbox, whoever asks."""
+        """What Graph allows each mailbox, for all callers."""
         from shared.graph.throttle import Throttle
         from shared.services.operation.mailbox_pauses import MailboxPauses
 
@@ -96,13 +96,13 @@ class Foundations:
         return tokens
 
     def calendars_for(self, person: "SignedIn") -> "CalendarAdapter":
-        """Calendars at Graph with this person's own permission; for his request, never to be kept."""
+        """Calendars at Graph with this person's own permission; only for their request, never kept."""
         from shared.graph.calendar_adapter import CalendarAdapter
 
         return CalendarAdapter(self.graph_for(person), self.throttle)
 
     def graph_for(self, person: "SignedIn") -> "GraphClient":
-        """The connection to Graph with this person's own permission; for his request, never to be kept."""
+        """The connection to Graph with this person's own permission; only for their request, never kept."""
         return self.graph.acting_as(self.on_behalf.of(person))
 
     def outlook_categories(self, tenant_id: UUID, person: "SignedIn | None") -> "MasterCategories":

@@ -90,7 +90,7 @@ class OperationParts(PeopleParts):
 
     @cached_property
     def doctor(self) -> "Doctor":
-        """What says how the installation must be mended."""
+        """Checks the installation and names the remedies."""
         from shared.services.operation.doctor import Doctor
 
         return Doctor(

@@ -27,7 +27,7 @@ class PeopleParts(ArchivingParts):
 
     @cached_property
     def further_tenants(self) -> "FurtherTenants":
-        """Who is let in beside the home tenant."""
+        """Which tenants have access besides the home tenant."""
         from shared.services.identity.further_tenants import FurtherTenants
 
         return FurtherTenants(self.database, self.clock, self.settings)

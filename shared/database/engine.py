@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shared.database.unit_of_work import UnitOfWork
 
 APPLICATION_NAME = "admin-assistant"
-#: After a server has let a connection wait in vain, nobody tries another for this time (seconds).
+#: After a server did not answer a connection, no other one is tried for this time (seconds).
 _SILENT_SECONDS = 2.0
 _WHO_AM_I = PreparedRead("""
     SELECT current_user AS name, rolsuper AS superuser,

@@ -14,8 +14,8 @@ import asyncpg
 from shared.database import failures
 from shared.database.lending import Lender, Lent
 
-#: A connection returns to the pool after this time even if reads wait, because others wait for the pool too,
-#: and the pool replaces old connections.
+#: A connection returns to the pool after this time even if reads wait. Others wait for the pool too, and it
+#: replaces old connections.
 LONGEST_LOAN: Final = 0.25
 
 

@@ -14,7 +14,7 @@ _SUCCESS = frozenset({200, 201, 204})
 
 
 class SubResponse(NamedTuple):
-    """One response inside a batch; ``retry_after`` is in seconds, ``code`` is Graph's error code or empty."""
+    """One response in a batch. ``retry_after`` is in seconds. ``code`` is Graph's error code or empty."""
 
     status: int
     body: dict[str, Any]
@@ -23,7 +23,7 @@ class SubResponse(NamedTuple):
 
 
 def encode_reads(paths: Sequence[str], prefer: str) -> bytes:
-    """A batch of GETs of paths relative to the version; ids are the positions."""
+    """A batch of GETs of paths relative to the version. The ids are the positions."""
     headers = {"Prefer": prefer}
     return orjson.dumps(
         {
@@ -36,7 +36,7 @@ def encode_reads(paths: Sequence[str], prefer: str) -> bytes:
 
 
 def encode_deletes(paths: Sequence[str]) -> bytes:
-    """A batch of DELETEs of paths relative to the version; ids are the positions."""
+    """A batch of DELETEs of paths relative to the version. The ids are the positions."""
     headers = {"Prefer": IMMUTABLE_IDS}
     return orjson.dumps(
         {
@@ -49,7 +49,7 @@ def encode_deletes(paths: Sequence[str]) -> bytes:
 
 
 def encode_writes(writes: Sequence[Write], create_path: str, event_path: Callable[[str], str]) -> bytes:
-    """A batch of POSTs and PATCHes whose payloads go in byte for byte; ids are the positions.
+    """A batch of POSTs and PATCHes with their payloads byte for byte. The ids are the positions.
 
     Raises ValueError for more than 20 or no writes, and for an update without ``copy_id``.
     """
@@ -89,7 +89,7 @@ def _write_entry(
 
 
 def decode_responses(raw: bytes) -> dict[int, SubResponse]:
-    """The responses of a batch by position, in whatever order they came; raises ValueError if it is none."""
+    """The responses of a batch by position, in any order. Raises ValueError for anything else."""
     parsed = orjson.loads(raw)
     entries = parsed.get("responses") if isinstance(parsed, dict) else None
     if not isinstance(entries, list):
@@ -108,7 +108,7 @@ def _sub_response(entry: dict[str, Any]) -> SubResponse:
 
 
 def error_code(body: Mapping[str, Any]) -> str:
-    """The code of Graph's error document, or empty."""
+    """The code in Graph's error document, or empty."""
     error = body.get("error")
     return str(error.get("code") or "") if isinstance(error, dict) else ""
 
@@ -136,7 +136,7 @@ def answer_to(write: Write, response: SubResponse | None) -> Answer:
 def answers_to_outer(
     writes: Sequence[Write], status: int, raw: bytes, retry_after: str | None
 ) -> list[Answer]:
-    """What the answer to the whole batch means for each of its writes, in their order."""
+    """What the answer to the whole batch means for each of its writes, in order."""
     if status == 200:
         try:
             responses = decode_responses(raw)
@@ -146,7 +146,7 @@ def answers_to_outer(
     code = _outer_code(raw)
     verdict = _verdict(status, code)
     if verdict in (Verdict.REFUSED, Verdict.GONE, Verdict.STALE, Verdict.DUPLICATE):
-        # The batch itself was refused, so that none of its requests was looked at.
+        # The batch itself was refused, so none of its requests was processed.
         verdict = Verdict.BATCH_REFUSED
     return same_for_all(writes, verdict, code or f"http_{status}", retry_after_seconds(retry_after))
 
@@ -172,7 +172,7 @@ def _outer_code(raw: bytes) -> str:
 
 
 def _existing_event(body: Mapping[str, Any]) -> str | None:
-    """The id that some answers to a used transactionId carry (graph.md, transactionId), wherever it is."""
+    """The id in some answers to a used transactionId (graph.md, transactionId), at any depth."""
     error = body.get("error")
     inner = error.get("innerError") if isinstance(error, dict) else None
     for place in (error, inner, body):

@@ -1,6 +1,6 @@
-"""Many small requests in few round trips: ``$batch`` of GETs, or of DELETEs, which may be repeated as well.
+"""Many small requests in few round trips: ``$batch`` of GETs, or of DELETEs, which are also repeatable.
 
-Only the failed are asked again.
+Only failed requests are repeated.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _GONE = frozenset({204, 404})
 
 
 class BatchReads:
-    """GETs and DELETEs of one mailbox, 20 to a batch, one batch after another."""
+    """GETs and DELETEs of one mailbox, 20 per batch, one batch after another."""
 
     def __init__(self, client: GraphClient, reads: Reads) -> None:
         self._client = client
@@ -34,15 +34,15 @@ class BatchReads:
         settled: frozenset[int] = _SETTLED,
         lasting: frozenset[int] = frozenset(),
     ) -> list[SubResponse]:
-        """The responses in the order of the paths, each of a ``settled`` status.
+        """The responses in the order of the paths, each with a ``settled`` status.
 
-        Of a ``lasting`` one where the others were answered and trying again did not help. Raises
-        GraphCallError for any other.
+        A ``lasting`` status is also returned, if the others were answered and a retry did not help. Raises
+        GraphCallError for any other status.
         """
         return await self._all(mailbox, paths, partial(encode_reads, prefer=prefer), settled, lasting)
 
     async def delete_all(self, mailbox: str, paths: Sequence[str]) -> int:
-        """Delete what is at the paths; how much of it was there. Raises GraphCallError."""
+        """Delete what is at the paths. Returns how many existed. Raises GraphCallError."""
         responses = await self._all(mailbox, paths, encode_deletes, _GONE)
         return sum(response.status == 204 for response in responses)
 
@@ -71,7 +71,7 @@ type _Encode = Callable[[Sequence[str]], bytes]
 
 
 class _Chunk:
-    """One batch's worth of paths and what was found so far."""
+    """The paths of one batch, and the answers so far."""
 
     def __init__(
         self, client: GraphClient, paths: Sequence[str], encode: _Encode, settled: frozenset[int]
@@ -85,7 +85,7 @@ class _Chunk:
         self._failed: dict[int, SubResponse] = {}
 
     def give_up(self, lasting: frozenset[int]) -> bool:
-        """Take failures for answers, where all that is missing was answered by a ``lasting`` status."""
+        """Accept failures as answers, if everything that is missing has a ``lasting`` status."""
         missing = {number for number in range(len(self.paths)) if number not in self.found}
         given = {number for number, each in self._failed.items() if each.status in lasting}
         if missing != given:
@@ -94,7 +94,7 @@ class _Chunk:
         return True
 
     async def fetch(self) -> None:
-        """Ask for everything that is missing; raises GraphCallError if something still is."""
+        """Request everything that is missing. Raises GraphCallError if something is still missing."""
         failure = await self._ask()
         if failure is not None and failure.status == 401 and not self._renewed:
             self._renewed = True
@@ -126,7 +126,7 @@ class _Chunk:
 
 
 def _worst(failures: list[GraphCallError]) -> GraphCallError | None:
-    """What the whole chunk failed with: a lasting failure first, else the longest wait (graph.md, $batch)."""
+    """The failure of the whole chunk: a lasting one first, else the longest wait (graph.md, $batch)."""
     if not failures:
         return None
     lasting = next((failure for failure in failures if not failure.passing), None)

@@ -39,11 +39,11 @@ _log = logging.getLogger(__name__)
 
 
 class CalendarAdapter:
-    """The calendars of mailboxes; ``mailbox`` is the owner's Entra object id (or UPN) everywhere.
+    """The calendars of mailboxes. ``mailbox`` is always the owner's Entra object id (or UPN).
 
-    Reads are tried again within bounds and never before Graph allows it; writes never are (design.md,
-    Archive). Raises StoreUnavailable (come back after ``retry_after`` seconds), StoreRefused (a retry does
-    not mend it) and NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
+    Reads are retried within limits and never before Graph permits it. Writes are never retried (design.md,
+    Archive). Raises StoreUnavailable (retry after ``retry_after`` seconds) and StoreRefused (a retry cannot
+    help). Raises NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class CalendarAdapter:
         client = self._client.in_tenant(tenant_id)
         if client is self._client:
             return self
-        # Kept for the paths that it remembers.
+        # Kept because it remembers paths.
         known = self._in_tenant.get(tenant_id)
         if known is None or known._client is not client:
             known = self._in_tenant[tenant_id] = CalendarAdapter(client, self._throttle, self._policy)
         return known
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """Whose mailbox it is; None if the directory has no such user."""
+        """The owner of the mailbox. None if the directory has no such user."""
         try:
             item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox), USERS.one)
         except GraphCallError as failure:
@@ -84,14 +84,14 @@ class CalendarAdapter:
         )
 
     async def get_mailbox_purpose(self, mailbox: str) -> str | None:
-        """Graph's ``userPurpose``: user, shared, room, equipment, …; None where it does not tell us."""
+        """Graph's ``userPurpose``: user, shared, room, equipment, …. None if Graph does not return it."""
         what = "reading mailbox settings"
         try:
             item = await self._reading.item_or_none(
                 mailbox, self._paths.mailbox_purpose(mailbox), MAILBOX_SETTINGS.one, what
             )
         except (StoreRefused, NotFound):
-            # Without the permission for mailbox settings, or without a mailbox: what follows says which.
+            # The permission for mailbox settings or the mailbox is missing. The next request shows which.
             return None
         return (item.user_purpose or None) if item is not None else None
 
@@ -103,16 +103,16 @@ class CalendarAdapter:
         return [_calendar(item) for item in items]
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
-        """One calendar; None if the mailbox has none of that id."""
+        """One calendar. None if the mailbox has no calendar with this id."""
         item = await self._reading.item_or_none(
             mailbox, self._paths.calendar(mailbox, calendar_id), CALENDARS.one, "reading a calendar"
         )
         return None if item is None else _calendar(item)
 
     async def create_calendar(self, mailbox: str, name: str) -> Calendar:
-        """Make a calendar. If the answer is lost, the calendar of that name is what it made.
+        """Create a calendar. If the answer is lost, the calendar of that name is the created one.
 
-        Raises StoreRefused if one of that name exists.
+        Raises StoreRefused if the name exists.
         """
         url = self._client.base_url + self._paths.new_calendar(mailbox)
         content = orjson.dumps({"name": name})
@@ -130,7 +130,7 @@ class CalendarAdapter:
             raise as_product_error(failure, "creating a calendar") from failure
 
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time; raises StoreRefused for one that is gone."""
+        """Whether the calendar has no event at any time. Raises StoreRefused if it is gone."""
         path = self._paths.any_event(mailbox, calendar_id)
         async with aclosing(
             self._reading.told(self._reading.pages.all(mailbox, path, IDS.page), "looking into a calendar")
@@ -148,11 +148,12 @@ class CalendarAdapter:
         end: datetime,
         unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
-        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
+        """Pages of the events that intersect ``[start, end)``, by start, with occurrences expanded.
 
-        The next page is fetched while the caller works on one. What Graph cannot read, and what cannot be
-        understood, is noted in ``unread``, and the rest is read in halves (domain.md 2.12). Without it such
-        an event fails the reading: StoreUnavailable, or StoreRefused (``undecodable_event``).
+        The next page is fetched while the caller processes one. Events that Graph cannot read, or that cannot
+        be understood, are added to ``unread``, and the rest is read in halves (domain.md 2.12). Without
+        ``unread``, such an event fails the reading: StoreUnavailable, or StoreRefused
+        (``undecodable_event``).
         """
         pages = self._reading.window(EVENTS, mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
         async with aclosing(self._reading.told(pages, "reading a calendar")) as told:
@@ -166,12 +167,11 @@ class CalendarAdapter:
         ids: Sequence[str],
         unread: UnreadEvents | None = None,
     ) -> dict[str, SourceEvent | None]:
-        """Events by immutable id, None for each that is gone; in ``calendar_id``, or anywhere if None.
+        """Events by immutable id, None for each one that is gone. With ``calendar_id``, only from that one.
 
-        Those that cannot be read or understood are noted in ``unread`` and left out; without it they fail
-        the reading.
+        Unreadable events are added to ``unread`` and left out. Without ``unread``, they fail the reading.
         """
-        # What a row left behind has is no id: Graph would refuse to look for it (domain.md 2.4).
+        # The key of a row that was left behind is no id. Graph would refuse to look it up (domain.md 2.4).
         wanted = [each for each in dict.fromkeys(ids) if not is_detached(each)]
         paths = [
             f"{self._paths.event(mailbox, calendar_id, event_id)}?$select={_EVENT_SELECT}"
@@ -186,15 +186,15 @@ class CalendarAdapter:
             elif response.status in lasting and unread is not None:
                 unread.add(Unread(response.code or f"http_{response.status}", event_id))
             else:
-                # An answer without an id is about the event that was asked for.
+                # An answer without an id is about the requested event.
                 item = response.body if unread is None else {**response.body, "id": event_id}
                 found.update((event.id, event) for event in _readable([EVENTS.item(item)], unread))
         return found
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
-        """The calendar that each event lies in; None for one in none, such as in Deleted Items.
+        """The calendar of each event. None for an event in no calendar, such as in Deleted Items.
 
-        A GET by an immutable id may find what was deleted (docs/graph-series.md, Deleted).
+        A GET by immutable id may return a deleted event (docs/graph-series.md, Deleted).
         """
         wanted = list(dict.fromkeys(ids))
         paths = [f"{self._paths.event(mailbox, None, each)}/calendar?$select=id" for each in wanted]
@@ -207,7 +207,7 @@ class CalendarAdapter:
     async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
         """Whether a series exists and has an occurrence or exception in ``[start, end)``.
 
-        ``instances`` refuses what is no series master with 400; then it is one no more.
+        ``instances`` answers 400 for anything except a series master. Then it is none any more.
         """
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
@@ -219,7 +219,7 @@ class CalendarAdapter:
         return found is not None and bool(found.items)
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
-        """How many attachments each event has; 0 for an event that is gone."""
+        """The number of attachments of each event. 0 for an event that is gone."""
         wanted = list(dict.fromkeys(ids))
         paths = [f"{self._paths.event(mailbox, None, each)}/attachments?$select=id" for each in wanted]
         counts: dict[str, int] = {}
@@ -233,9 +233,9 @@ class CalendarAdapter:
         return counts
 
     async def find_copies(self, mailbox: str, calendar_id: str, archive_key: str) -> list[Copy]:
-        """The copies that carry an ``ArchiveKey``, oldest first (domain.md 2.6).
+        """The copies with this ``ArchiveKey``, oldest first (domain.md 2.6).
 
-        Looks in the whole mailbox if Graph cannot search a named calendar (graph.md, Extended property).
+        Searches the whole mailbox if Graph cannot search a named calendar (graph.md, Extended property).
         """
         if not archive_key.isalnum():
             raise ValueError("an ArchiveKey is a hexadecimal hash")
@@ -255,7 +255,7 @@ class CalendarAdapter:
         return sorted(_readable(items, None), key=lambda copy: (copy.created, copy.id))
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
-        """A copy by its immutable id; None if it is gone."""
+        """A copy by its immutable id. None if it is gone."""
         path = self._paths.found_event(mailbox, copy_id, COPY_FIELDS, COPY_EXPAND)
         item = await self._reading.item_or_none(mailbox, path, COPIES.one, "reading a copy")
         return None if item is None else _readable([item], None)[0]
@@ -268,9 +268,10 @@ class CalendarAdapter:
         end: datetime,
         unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
-        """Pages of what stands in an archive calendar in ``[start, end)``, by start, with our properties.
+        """Pages of the events of an archive calendar in ``[start, end)``, by start, with our properties.
 
-        What is not ours comes too, without a key (domain.md 2.15). ``unread`` as for ``read_window``.
+        Events that are not ours are included, without a key (domain.md 2.15). ``unread`` as for
+        ``read_window``.
         """
         pages = self._reading.window(
             COPIES, mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread
@@ -286,7 +287,7 @@ class CalendarAdapter:
         ids: Sequence[str],
         unread: UnreadEvents | None = None,
     ) -> dict[str, Copy | None]:
-        """Events of the archive calendar by id, None for each that is not in it (any more).
+        """Events of the archive calendar by id. None for each one that is not in it.
 
         ``unread`` as for ``get_events``.
         """
@@ -311,12 +312,12 @@ class CalendarAdapter:
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
     ) -> list[Answer]:
-        """Send 1 to 20 writes in exactly one ``$batch``, never again; the answers in the order of the writes.
+        """Send 1 to 20 writes in one ``$batch``, without retry. Answers are in the order of writes.
 
-        ``timeout`` seconds bound the request and its answer; they begin when it is sent, after the token and
-        the wait for the mailbox's slots, which ``longest_turn_wait`` bounds. Verdicts are those of design.md,
-        Answers, and NOT_SENT when nothing left this machine. A mailbox that told us to wait is not asked:
-        THROTTLED with the rest of the wait. Raises ValueError for a malformed batch.
+        ``timeout`` (seconds) limits the request and its answer. It starts when the batch is sent, after the
+        token and the wait for the mailbox's slots, which ``longest_turn_wait`` limits. Verdicts are those of
+        design.md, Answers, and NOT_SENT if nothing left this machine. A mailbox that asked for a pause gets
+        no request: THROTTLED with the remaining wait. Raises ValueError for a malformed batch.
         """
         content = batch.encode_writes(
             writes,
@@ -329,7 +330,8 @@ class CalendarAdapter:
             try:
                 await self._throttle.close(mailbox, wait)
             except Exception:
-                # The answers are worth more than the note: without them every write would be in doubt.
+                # The answers matter more than storing the pause. Without them, every write would be
+                # uncertain.
                 _log.exception("the pause of a mailbox could not be kept")
         return answers
 
@@ -373,7 +375,7 @@ def _calendar(item: CalendarItem) -> Calendar:
 
 
 def _readable[T](items: Iterable[T | Unread], unread: UnreadEvents | None) -> list[T]:
-    """What could be understood, in its order; the rest is noted, or fails the reading (domain.md 2.12)."""
+    """The readable ones, in order. The rest goes to ``unread``, or fails the reading (domain.md 2.12)."""
     readable: list[T] = []
     for item in items:
         if not isinstance(item, Unread):

@@ -1,4 +1,4 @@
-"""Reads of calendars at Graph, their failures as errors of the product (graph.md)."""
+"""Reads of calendars at Graph, with their failures as errors of the product (graph.md)."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -21,7 +21,7 @@ from shared.graph.window_reading import LISTED_FIELDS, Readable, WindowReading, 
 
 
 class CalendarReads:
-    """Single items, collections, batches and windows; ``what`` names a read in an error."""
+    """Single items, collections, batches and windows. ``what`` names a read in an error."""
 
     def __init__(self, client: GraphClient, reads: Reads, paths: Paths) -> None:
         self.pages = Pages(client, reads)
@@ -38,7 +38,7 @@ class CalendarReads:
         expand: str | None,
         unread: UnreadEvents | None,
     ) -> AsyncGenerator[Sequence[T | Unread]]:
-        """The events of a window, in halves where ``unread`` is given; raises GraphCallError."""
+        """The events of a window, read in halves if ``unread`` is given. Raises GraphCallError."""
         view = partial(self._paths.window, mailbox, calendar_id, fields=fields, expand=expand)
         if unread is None:
             return self.pages.all(mailbox, view(*window), codec.page)
@@ -73,7 +73,7 @@ class CalendarReads:
     async def item_or_none[T](
         self, mailbox: str, path: str, decode: Callable[[bytes], T], what: str
     ) -> T | None:
-        """What is at a path; None if it is gone."""
+        """The item at a path. None if it is gone."""
         try:
             return await self.pages.item(mailbox, path, decode)
         except GraphCallError as failure:
@@ -91,8 +91,8 @@ class CalendarReads:
             return [item async for items in pages for item in items]
 
     async def told[T](self, pages: AsyncGenerator[Sequence[T]], what: str) -> AsyncGenerator[Sequence[T]]:
-        """The pages; their failures as errors of the product."""
-        # Leaving the loop early would not close the inner generator and its prefetch by itself.
+        """The pages, with failures as errors of the product."""
+        # Leaving the loop early would not close the inner generator and its prefetch.
         async with aclosing(pages):
             while True:
                 try:
@@ -107,5 +107,5 @@ class CalendarReads:
 
 
 def mailbox_gone(code: str) -> NotFound:
-    """A 404 that says the mailbox is away."""
+    """Whether a 404 means that the mailbox is away."""
     return NotFound(f"there is no such mailbox; Microsoft Graph says {code}", code="mailbox_not_found")

@@ -1,4 +1,4 @@
-"""One connection to Microsoft Graph: HTTP, token and the SDK, each made when first needed."""
+"""One connection to Microsoft Graph: HTTP, token and SDK, each created on first use."""
 
 import asyncio
 import logging
@@ -27,13 +27,13 @@ _IDLE_SECONDS = 15.0
 _MAX_CONNECTIONS = 100
 _log = logging.getLogger(__name__)
 
-#: What the transport raises; aiohttp's own errors pass where it has no httpx name for them.
+#: The transport's errors. aiohttp's own errors are raised if httpx has no name for them.
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """The answer to a posted $batch, whatever its status."""
+    """The answer to a posted $batch, with any status."""
 
     status: int
     content: bytes
@@ -41,7 +41,7 @@ class BatchAnswer:
 
 
 class GraphClient:
-    """Talks to Graph through the msgraph-sdk's adapter; belongs to one event loop, to be closed on it."""
+    """Calls Graph through the msgraph-sdk's adapter. It belongs to one event loop and is closed there."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class GraphClient:
 
     @classmethod
     def create(cls, settings: Settings) -> "GraphClient":
-        """The client the settings describe, in the home tenant; connects to nothing yet.
+        """The client for the settings, in the home tenant. It does not connect yet.
 
         Raises ValueError for plain http.
         """
@@ -86,7 +86,7 @@ class GraphClient:
         )
 
     def in_tenant(self, tenant_id: UUID) -> "GraphClient":
-        """The same connections with the tenant's token; itself where it has tokens of one tenant alone."""
+        """The same connections with the tenant's token. Itself if it has tokens of only one tenant."""
         if self._tenants is None:
             return self
         tokens = self._tenants.of(tenant_id)
@@ -116,18 +116,18 @@ class GraphClient:
         return self._adapter
 
     def acting_as(self, tokens: Tokens) -> "GraphClient":
-        """The same connections with somebody else's tokens; closed with this one."""
+        """The same connections with another identity's tokens. Closed together with this one."""
         return _Borrowed(self, tokens)
 
     def path_of(self, request: "RequestInformation") -> str:
-        """The path and query of a builder's request, relative to the version, as $batch wants them."""
+        """The path and query of a builder's request, relative to the version, as $batch needs them."""
         request.path_parameters["baseurl"] = self.base_url
         # The SDK's middleware, which is off, would turn %24select into $select.
         path, mark, query = str(request.url).removeprefix(self.base_url).partition("?")
         return f"{path}{mark}{f'&{query}'.replace('&%24', '&$')[1:]}"
 
     def checked_link(self, link: str) -> str:
-        """A nextLink, which is followed as it is; raises GraphCallError if it leads our token elsewhere."""
+        """A nextLink, used unchanged. Raises GraphCallError if it would send our token elsewhere."""
         parts = urlsplit(link)
         if (parts.scheme, parts.netloc) != self._origin:
             raise GraphCallError(400, "foreign_next_link")
@@ -143,10 +143,10 @@ class GraphClient:
         reads: int = 0,
         writes: int = 0,
     ) -> bytes:
-        """The body of the answer to one request, sent through the SDK's adapter; raises GraphCallError.
+        """The body of the answer to one request through the SDK's adapter. Raises GraphCallError.
 
-        A token that was refused is renewed once and the request repeated. ``reads`` and ``writes`` are what
-        it counts for.
+        If the token is refused, it is renewed once and the request is repeated. ``reads`` and ``writes`` are
+        the numbers to count.
         """
         value = await self.token()
         try:
@@ -180,10 +180,10 @@ class GraphClient:
         return bytes(raw or b"")
 
     async def post_batch(self, content: bytes, token: str, *, writes: int) -> BatchAnswer:
-        """Post one $batch exactly once, with a token fetched before; the caller limits the time.
+        """Post one $batch exactly once, with a token fetched before. The caller limits the time.
 
-        Goes round the SDK's adapter, which would repeat it after a claims challenge, straight to the
-        transport: there are no redirects, cookies or sign-in flows to follow. Raises TRANSPORT_ERRORS.
+        It bypasses the SDK's adapter, which would repeat it after a claims challenge, and uses the transport
+        directly. There are no redirects, cookies or sign-in flows to follow. Raises TRANSPORT_ERRORS.
         """
         request = httpx.Request(
             "POST",
@@ -210,18 +210,18 @@ class GraphClient:
                 response.headers.get("request-id"),
             )
         else:
-            # What the transport's client would have told of it.
+            # The transport's client would have logged this.
             _log.debug("HTTP Request: POST %s/$batch 200", self.base_url)
         return BatchAnswer(response.status_code, response.content, response.headers.get("retry-after"))
 
     async def token(self) -> str:
-        """A token for Graph; raises GraphCallError: without an answer 503, refused 401."""
+        """A token for Graph. Raises GraphCallError: 503 without an answer, 401 if refused."""
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         try:
             return await self.tokens.value()
         except ClientAuthenticationError as error:
-            # Its text holds tenant and client ids and Entra's reason, no secret.
+            # Its text contains tenant and client ids and Entra's reason, and no secret.
             _log.error(
                 "no token for graph: %s", error.message.splitlines()[0] if error.message else "refused"
             )
@@ -236,7 +236,7 @@ class GraphClient:
         if self._http is not None:
             await self._http.aclose()
         if self._transport is not None:
-            # The SDK wraps the transport in one that does not pass the closing on.
+            # The SDK wraps the transport in one that does not pass the close on.
             await self._transport.aclose()
         self._http = self._transport = self._sdk = self._adapter = None
         self._in_tenant = {}
@@ -257,7 +257,7 @@ class GraphClient:
         if self._transport is None:
             from httpx_aiohttp import AiohttpTransport
 
-            # Plain http needs no certificates; a context without any trusts nobody.
+            # Plain http needs no certificates. A context without any trusts nobody.
             secure = self._origin[0] == "https"
             context = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._transport = AiohttpTransport(verify=context, client=lambda: _session(context))
@@ -265,7 +265,7 @@ class GraphClient:
 
 
 class _Borrowed(GraphClient):
-    """A client on another one's connections, with tokens of its own."""
+    """A client on another one's connections, with its own tokens."""
 
     def __init__(self, owner: GraphClient, tokens: Tokens) -> None:
         super().__init__(owner.base_url, tokens, scope=owner._scope, read_timeout=owner.read_timeout)
@@ -273,7 +273,7 @@ class _Borrowed(GraphClient):
 
     @property
     def sdk(self) -> "GraphServiceClient":
-        """The owner's, for its request builders: they send nothing."""
+        """The owner's SDK client. Its request builders send nothing."""
         return self._owner.sdk
 
     @property
@@ -287,7 +287,7 @@ class _Borrowed(GraphClient):
         return self._adapter
 
     async def close(self) -> None:
-        """The connections are the owner's."""
+        """The connections belong to the owner."""
 
     def _http_client(self) -> httpx.AsyncClient:
         return self._owner._http_client()
@@ -306,7 +306,7 @@ def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 def _failure(error: Any) -> GraphCallError:
-    """An error of the SDK as ours."""
+    """An error of the SDK as our own."""
     headers = error.response_headers or {}
     status = error.response_status_code or 0
     code = getattr(getattr(error, "error", None), "code", None) or f"http_{status}"

@@ -1,4 +1,4 @@
-"""Archived copies as Graph gives them back (domain.md 2.6; graph.md, Extended property)."""
+"""Archived copies as Graph returns them (domain.md 2.6; graph.md, Extended property)."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def _copy(item: EventItem) -> Copy:
-    """The copy of an item; of a foreign event key and revision are empty. Raises as ``source_event``."""
+    """The copy of an item. For a foreign event, key and revision are empty. Raises as ``source_event``."""
     properties = {
         _spelling(entry.id): entry.value or "" for entry in item.single_value_extended_properties or ()
     }
@@ -41,7 +41,7 @@ def _copy(item: EventItem) -> Copy:
 
 
 def _spelling(property_id: str) -> str:
-    # Graph returns the id with the GUID in its own letter case.
+    # Graph returns the id with the GUID in other letter case.
     return " ".join(property_id.split()).casefold()
 
 

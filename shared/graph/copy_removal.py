@@ -1,4 +1,4 @@
-"""Deletes copies of ours from a mailbox, where an erasure asks for it (domain.md 15.3)."""
+"""Deletes our copies from a mailbox, for an erasure (domain.md 15.3)."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from shared.graph.throttle import Throttle
 
 
 class GraphCopyRemoval:
-    """Deletions in batches of 20. A copy has no attendees, so that nobody is sent a cancellation."""
+    """Deletes in batches of 20. A copy has no attendees, so nobody gets a cancellation."""
 
     def __init__(
         self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
@@ -21,11 +21,10 @@ class GraphCopyRemoval:
         self._reads = Reads(throttle or Throttle(), policy)
 
     async def remove(self, tenant_id: UUID, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
-        """Delete the copies in a mailbox of the tenant; how many of them were there.
+        """Delete the copies in a mailbox of the tenant. Returns how many existed.
 
-        What is deleted lies in Deleted Items.
-
-        A mailbox that is gone has no copies any more. Raises StoreUnavailable and StoreRefused.
+        They go to Deleted Items. A mailbox that is gone has no copies. Raises StoreUnavailable and
+        StoreRefused.
         """
         mailbox, client = str(mailbox_id), self._client.in_tenant(tenant_id)
         paths = [f"/users/{mailbox}/events/{quote(copy_id, safe='')}" for copy_id in copy_ids]

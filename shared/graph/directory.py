@@ -1,4 +1,4 @@
-"""People and groups of the directory: many looked up in few round trips (graph.md, $batch).
+"""People and groups of the directory, many in few round trips (graph.md, $batch).
 
 Needs the application permissions ``User.Read.All``, and ``GroupMember.Read.All`` for groups.
 """
@@ -27,19 +27,19 @@ _USER_FIELDS: Final = "id,userPrincipalName,mail,displayName,userType"
 _PAGE_SIZE: Final = 999
 #: Casting members to users is an advanced query (https://learn.microsoft.com/graph/aad-advanced-queries).
 _HEADERS: Final = {"Accept": "application/json", "ConsistencyLevel": "eventual"}
-#: The directory is asked in lines of its own: its limits are the tenant's, not a mailbox's.
+#: The directory has its own request slots, because its limits belong to the tenant and not to a mailbox.
 _LINE: Final = "directory"
 _LINES: Final = 4
-#: What one lookup among many may be answered with; anything else fails the whole.
+#: Accepted answers of one lookup among many. Any other answer fails the whole.
 _KNOWN_OR_NOT: Final = frozenset({200, 400, 404})
 _OPEN_OR_NOT: Final = frozenset({200, 403, 404})
 _GUEST: Final = re.compile(r"#EXT#@", re.IGNORECASE)
 
 
 class GraphDirectory:
-    """Reads of the directory, tried again within bounds.
+    """Reads of the directory, retried within limits.
 
-    Raises StoreUnavailable (come back after ``retry_after`` seconds) and StoreRefused.
+    Raises StoreUnavailable (retry after ``retry_after`` seconds) and StoreRefused.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class GraphDirectory:
         return GraphDirectory(self._client.in_tenant(tenant_id), self._throttle, self._policy)
 
     async def find_users(self, names: Sequence[str]) -> dict[str, DirectoryUser | None]:
-        """Users by address, principal name or object id, 20 to a round trip; None where there is none."""
+        """Users by address, principal name or object id, 20 per round trip. None for a missing one."""
         paths = [f"/users/{quote(name, safe='')}?$select={_USER_FIELDS}" for name in names]
         responses = await self._all(paths, _KNOWN_OR_NOT, "looking up users")
         return {
@@ -65,7 +65,7 @@ class GraphDirectory:
         }
 
     async def mailbox_states(self, object_ids: Sequence[UUID]) -> dict[UUID, MailboxState]:
-        """Whether each person has a mailbox with a licence, and one that the app may reach."""
+        """Whether each person has a mailbox, a licence, and access by the app."""
         paths = [f"/users/{object_id}/calendar?$select=id" for object_id in object_ids]
         responses = await self._all(paths, _OPEN_OR_NOT, "looking up mailboxes")
         states = {200: MailboxState.OPEN, 403: MailboxState.NO_ACCESS}
@@ -75,11 +75,11 @@ class GraphDirectory:
         }
 
     async def group_users(self, group_id: UUID, most: int) -> list[DirectoryUser]:
-        """The people in a group and in the groups within it, at most ``most`` and one more.
+        """The people in a group and its nested groups, at most ``most`` plus one.
 
         Raises NotFound (``group_not_found``).
         """
-        # Written by hand: the SDK is pruned to the calendar's builders where the app is deployed.
+        # Written by hand, because the deployed SDK contains only the calendar's builders.
         url = (
             f"{self._client.base_url}/groups/{group_id}/transitiveMembers/microsoft.graph.user"
             f"?$count=true&$select={_USER_FIELDS}&$top={_PAGE_SIZE}"
@@ -107,7 +107,7 @@ class GraphDirectory:
             raise as_product_error(failure, "reading a group") from failure
 
     async def _all(self, paths: Sequence[str], settled: frozenset[int], what: str) -> list[SubResponse]:
-        """The responses in the order of the paths; whole batches go side by side in a few lines."""
+        """The responses in the order of the paths. A few batches run in parallel."""
         batches = -(-len(paths) // MOST_WRITES)
         share = MOST_WRITES * max(1, -(-batches // _LINES))
         shares = [paths[first : first + share] for first in range(0, len(paths), share)]

@@ -1,4 +1,4 @@
-"""Failures of single calls to Graph, and how they become the product's errors."""
+"""Failures of single calls to Graph, and their conversion to the product's errors."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,9 +10,9 @@ import httpx
 
 from shared.errors import AdminAssistantError, NotFound, StoreRefused, StoreUnavailable
 
-#: A 503 is throttling, and nothing was done, only under one of these codes (graph.md, Throttling).
+#: A 503 with one of these codes is throttling, and nothing was done (graph.md, Throttling).
 THROTTLING_CODES = frozenset({"ApplicationThrottled", "TooManyRequests"})
-#: A 404 under one of these says that the mailbox is away, not that an item of it is gone (graph.md, Errors).
+#: A 404 with one of these codes means that the mailbox is away, not that an item is gone (graph.md, Errors).
 MAILBOX_GONE_CODES = frozenset(
     {
         "MailboxNotEnabledForRESTAPI",
@@ -22,17 +22,17 @@ MAILBOX_GONE_CODES = frozenset(
         "ErrorNonExistentMailbox",
     }
 )
-#: What a text that names nothing is answered with (graph.md, Errors).
+#: The answer to a text that names nothing (graph.md, Errors).
 _MALFORMED_ID_CODES = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "BadRequest"})
-#: The code of an answer that Graph never gave: it was not asked, because it had told us to wait.
+#: The code of a request that was not sent, because Graph had asked for a pause.
 TOLD_TO_WAIT = "told_to_wait"
-#: One event that Graph cannot read answers so every time, alone or with its page (graph.md section 3).
+#: The answer to one event that Graph cannot read, alone or with its page, every time (graph.md section 3).
 LASTING_STATUSES = frozenset({500, 504})
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class GraphCallError(Exception):
-    """One call came to nothing: ``status`` is None when no answer arrived; ``retry_after`` is in seconds."""
+    """One failed call. ``status`` is None if no answer arrived. ``retry_after`` is in seconds."""
 
     def __init__(self, status: int | None, code: str, retry_after: float | None = None) -> None:
         super().__init__(f"{status or 'no answer'} {code}")
@@ -47,7 +47,7 @@ class GraphCallError(Exception):
 
 
 def as_product_error(failure: GraphCallError, what: str) -> AdminAssistantError:
-    """The error to raise for a call that finally failed; ``what`` names it, e.g. ``reading a calendar``."""
+    """The error to raise for a call that failed finally. ``what`` names it, e.g. ``reading a calendar``."""
     if failure.passing:
         return StoreUnavailable(
             f"Microsoft Graph did not answer {what}: {failure.code}", retry_after=failure.retry_after
@@ -63,7 +63,7 @@ def as_product_error(failure: GraphCallError, what: str) -> AdminAssistantError:
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """``Retry-After`` in seconds, given so or as an HTTP date (RFC 9110 10.2.3); None if unreadable."""
+    """``Retry-After`` in seconds, from a number or an HTTP date (RFC 9110 10.2.3). None if unreadable."""
     if not value:
         return None
     try:
@@ -80,7 +80,7 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
 
 
 def header(headers: Mapping[str, Any] | None, name: str) -> str | None:
-    """A header of a $batch response by name in any case."""
+    """A header of a $batch response by name, case ignored."""
     for key, value in (headers or {}).items():
         if key.lower() == name:
             return str(value)
@@ -90,8 +90,8 @@ def header(headers: Mapping[str, Any] | None, name: str) -> str | None:
 def never_sent(error: BaseException) -> bool:
     """Whether a transport error proves that no byte of the request left.
 
-    The transport reports every lost connection as a connect error, also one lost after the request was
-    written, so that only aiohttp's own cause tells them apart.
+    The transport reports every lost connection as a connect error, even after the request was written. Only
+    aiohttp's own cause distinguishes them.
     """
     cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
     return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)

@@ -1,6 +1,6 @@
-"""Graph's events as typed structures, and those as ``SourceEvent`` (graph.md section 2).
+"""Graph's events as typed structures, converted to ``SourceEvent`` (graph.md section 2).
 
-A page is decoded at once. Where one item has another shape, each item is decoded by itself, so that only that
+A page is decoded at once. If one item has an unexpected shape, each item is decoded alone, so that only that
 one is unread (domain.md 2.12).
 """
 
@@ -16,7 +16,7 @@ from shared.domain.events.source_event import EventType, Person, SourceEvent
 from shared.domain.runs.unread import NO_ID, NO_TIMES, UNDECODABLE, Unread
 from shared.graph.items import Collection, EventItem, MailItem, Page, RecipientItem, TimeItem, decoded
 
-#: The one list of what is read of a source event (graph.md, calendarView).
+#: The only list of the fields that are read from a source event (graph.md, calendarView).
 EVENT_FIELDS = (
     *("id", "type", "iCalUId", "changeKey", "subject", "body", "start", "end"),
     *("originalStartTimeZone", "originalEndTimeZone", "isAllDay", "seriesMasterId", "originalStart"),
@@ -24,7 +24,7 @@ EVENT_FIELDS = (
     *("responseStatus", "hasAttachments", "organizer", "attendees", "createdDateTime"),
 )
 _UNDECODABLE_ERRORS = (msgspec.ValidationError, ValueError, OverflowError)
-#: Of a time in Graph's own form: a ``Z`` behind it makes an aware instant of it at half the cost.
+#: The end of a time in Graph's form. With a ``Z`` after it, it parses as an aware instant at half the cost.
 _UTC_LENGTH = len("2026-02-01T08:00:00.0000000")
 _EVENT_PAGE = msgspec.json.Decoder(Collection[EventItem])
 _ANY_PAGE = msgspec.json.Decoder(Collection[Any])
@@ -33,12 +33,12 @@ _ANYTHING = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class EventCodec[T]:
-    """Reads events as ``T``; what cannot be understood becomes an ``Unread``."""
+    """Reads events as ``T``. What cannot be understood becomes an ``Unread``."""
 
     build: Callable[[EventItem], T]
 
     def page(self, raw: bytes) -> Page[T | Unread]:
-        """A page of Graph in its order; raises GraphCallError (``unreadable_answer``) for what is none."""
+        """A page of Graph in its order. Raises GraphCallError (``unreadable_answer``) for anything else."""
         try:
             page = _EVENT_PAGE.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -51,7 +51,7 @@ class EventCodec[T]:
             return Page([self._built(each) for each in items], page.next_link)
 
     def one(self, raw: bytes) -> T | Unread:
-        """One event; raises GraphCallError as ``page``."""
+        """One event. Raises GraphCallError as ``page``."""
         return self.item(decoded(_ANYTHING, raw))
 
     def item(self, item: object) -> T | Unread:
@@ -69,14 +69,14 @@ class EventCodec[T]:
 
 
 def unread_item(item: object) -> Unread:
-    """What can be told of an item that cannot be read in full; its code says what is missing."""
+    """What is known about an item that cannot be read in full. Its code says what is missing."""
     item = item if isinstance(item, dict) else {}
     event_id = item.get("id")
     event_id = event_id if isinstance(event_id, str) and event_id else None
     start, end = _moment_or_none(item.get("start")), _moment_or_none(item.get("end"))
     code = NO_ID if event_id is None else NO_TIMES if start is None or end is None else UNDECODABLE
     if event_id is None and (start is None or end is None or end <= start):
-        # Nobody knows what it is or when: it may be anywhere in what was read.
+        # Neither its identity nor its time is known, so it may be anywhere in what was read.
         start = end = None
     return Unread(code, event_id, start, end, item.get("isAllDay") is True)
 
@@ -89,7 +89,7 @@ def _moment_or_none(value: object) -> datetime | None:
 
 
 def source_event(item: EventItem) -> SourceEvent:
-    """The event of an item. Raises ValueError or OverflowError for what is no id or no time."""
+    """The event of an item. Raises ValueError or OverflowError for an invalid id or time."""
     if not item.id:
         raise ValueError("no id")
     kind = item.type or EventType.SINGLE_INSTANCE
@@ -99,7 +99,7 @@ def source_event(item: EventItem) -> SourceEvent:
         if item.original_start:
             original_start = datetime.fromisoformat(item.original_start).astimezone(UTC)
         elif kind is EventType.OCCURRENCE:
-            # An occurrence that is no exception lies in its slot.
+            # An occurrence that is no exception is in its slot.
             original_start = start
         if item.created_date_time:
             entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
@@ -146,7 +146,7 @@ def _moment(time: TimeItem) -> datetime:
 
 
 def _told_date(occurrence_id: str) -> date | None:
-    """``OID.{series}.{date}``: the date in the series' zone, as ``cancelledOccurrences`` writes it, too."""
+    """``OID.{series}.{date}``: the date in the series' zone, also in ``cancelledOccurrences``."""
     try:
         return date.fromisoformat(occurrence_id.rpartition(".")[2])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Graph's answers as typed structures (graph.md section 2): what we read of each, and no more."""
+"""Graph's answers as typed structures, with only the parts that we read (graph.md section 2)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from shared.graph.errors import GraphCallError
 
 
 class Page[T](NamedTuple):
-    """One page of a collection and the link to the next one."""
+    """One page of a collection, and the link to the next one."""
 
     items: Sequence[T]
     next_link: str | None
 
 
 class Item(msgspec.Struct, rename="camel", gc=False):
-    """A part of Graph's JSON; null is as good as absent."""
+    """A part of Graph's JSON. null means absent."""
 
 
 class TimeItem(Item):
@@ -60,7 +60,7 @@ class PropertyItem(Item):
 
 
 class EventItem(Item):
-    """An event as Graph tells it, a source's or a copy's; every event has an id, a start and an end."""
+    """An event of Graph, a source or a copy. Every event has an id, a start and an end."""
 
     id: str
     start: TimeItem
@@ -120,7 +120,7 @@ class CategoryItem(Item):
 
 
 class MailboxSettingsItem(Item):
-    """Of a mailbox' settings what it is for."""
+    """The purpose in a mailbox's settings."""
 
     user_purpose: str | None = None
 
@@ -132,14 +132,14 @@ class IdItem(Item):
 
 
 class Collection[T](msgspec.Struct):
-    """A page as Graph tells it."""
+    """A page in Graph's form."""
 
     value: list[T] | None = None
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
 
 
 class Answers[T]:
-    """Reads whole answers of one kind; raises GraphCallError for anything else, such as a gateway's page."""
+    """Reads whole answers of one kind. Raises GraphCallError for anything else, such as a gateway's page."""
 
     def __init__(self, kind: type[T]) -> None:
         self._one = msgspec.json.Decoder(kind)
@@ -156,7 +156,7 @@ class Answers[T]:
 
 
 def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
-    """What an answer holds; raises GraphCallError (``unreadable_answer``)."""
+    """The content of an answer. Raises GraphCallError (``unreadable_answer``)."""
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,7 +1,7 @@
 """Mail sent by Microsoft Graph from the system's mailbox (graph.md, Mail and categories).
 
-Needs the application permissions ``Mail.Send`` and, to find a mail again whose answer was lost,
-``Mail.ReadBasic``, both narrowed to that mailbox.
+Needs the application permission ``Mail.Send``. To find a mail whose answer was lost, it also needs
+``Mail.ReadBasic``. Both are limited to that mailbox.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from shared.graph.errors import GraphCallError
 from shared.graph.items import IDS, USERS
 
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
-#: Seconds for one request: everything else that is due waits behind it.
+#: The time limit of one request in seconds. All other due mail waits for it.
 _PATIENCE: Final = 10.0
-#: Answers by which nothing was sent, though another try may succeed: throttled, or refused to the app.
+#: Answers after which nothing was sent, but a retry may succeed: throttled, or refused to the app.
 _NOT_SENT: Final = frozenset({401, 403, 404, 429})
 
 
@@ -50,7 +50,7 @@ async def _told() -> AsyncIterator[None]:
 
 
 class GraphMail:
-    """Sends one mail at a time; nothing is tried again here. Every method raises MailFailed."""
+    """Sends one mail at a time, without retry. Every method raises MailFailed."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -60,7 +60,7 @@ class GraphMail:
         return GraphMail(self._client.in_tenant(tenant_id))
 
     async def address_of(self, person: str) -> str | None:
-        """The mail address of a person of the directory, by object id; None where there is none."""
+        """The mail address of a person in the directory, by object id, or None."""
         url = f"{self._user(person)}?$select=id,mail,userPrincipalName"
         async with _told():
             try:
@@ -72,12 +72,12 @@ class GraphMail:
         return user.mail or user.user_principal_name or None
 
     async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
-        """Send plain text. It is kept in the sender's Sent Items, by which ``was_sent`` finds it."""
+        """Send plain text. It is stored in the sender's Sent Items, where ``was_sent`` finds it."""
         message = {
             "subject": subject,
             "body": {"contentType": "text", "content": text},
             "toRecipients": [{"emailAddress": {"address": recipient}}],
-            # May be set while a message is a draft, as it is here
+            # Can be set only while a message is a draft, as here
             # (https://learn.microsoft.com/graph/api/resources/message, internetMessageId).
             "internetMessageId": message_id,
         }
@@ -87,7 +87,7 @@ class GraphMail:
             await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
 
     async def was_sent(self, sender: str, message_id: str) -> bool:
-        """Whether the mailbox has sent this mail (Sent Items) or is about to (Drafts)."""
+        """Whether the mailbox has sent this mail (Sent Items) or is sending it (Drafts)."""
         wanted = quote(f"internetMessageId eq '{message_id}'", safe="")
         url = f"{self._user(sender)}/messages?$filter={wanted}&$select=id&$top=1"
         async with _told():

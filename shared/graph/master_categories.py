@@ -1,7 +1,7 @@
 """Outlook's list of categories of a mailbox (graph.md, Mail and categories).
 
-Needs the permission ``MailboxSettings.ReadWrite`` (``MailboxSettings.Read`` for reading). The name of a
-category never changes at Graph, its colour does; events keep the name of a category that is deleted.
+Needs the permission ``MailboxSettings.ReadWrite`` (``MailboxSettings.Read`` for reading). At Graph, a
+category's colour can change, and its name cannot. Events keep the name of a deleted category.
 """
 
 import warnings
@@ -21,14 +21,14 @@ from shared.graph.throttle import Throttle
 
 _READ_HEADERS = {"Accept": "application/json"}
 _WRITE_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-#: A mailbox has a few dozen; the bound is against a list that never ends.
+#: A mailbox has a few dozen. The limit protects against an endless list.
 _MOST_PAGES = 50
 
 
 class MasterCategories:
-    """The categories of mailboxes; ``mailbox`` is the owner's Entra object id.
+    """The categories of mailboxes. ``mailbox`` is the owner's Entra object id.
 
-    Raises StoreUnavailable (come back later), StoreRefused (a retry does not mend it) and NotFound with code
+    Raises StoreUnavailable (retry later) and StoreRefused (a retry cannot help). Raises NotFound with code
     ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
@@ -54,9 +54,9 @@ class MasterCategories:
         raise StoreRefused("the list of categories does not end", answered=200, reason="endless_list")
 
     async def create(self, mailbox: str, name: str, color: str) -> MasterCategory:
-        """Add a category; raises Conflict where the mailbox has one of that name.
+        """Add a category. Raises Conflict if the mailbox has one of that name.
 
-        If the answer is lost, the category of that name is what it made.
+        If the answer is lost, the category of that name is the created one.
         """
         content = orjson.dumps({"displayName": name, "color": color})
         try:
@@ -74,7 +74,7 @@ class MasterCategories:
             ) from failure
 
     async def recolour(self, mailbox: str, category_id: UUID, color: str) -> MasterCategory:
-        """Give a category another colour; raises NotFound where the mailbox has none of that id."""
+        """Change the colour of a category. Raises NotFound if the mailbox has no category with this id."""
         content = orjson.dumps({"color": color})
         try:
             return _category(
@@ -84,7 +84,7 @@ class MasterCategories:
             raise _told(failure, "changing a category") from failure
 
     async def delete(self, mailbox: str, category_id: UUID) -> None:
-        """Take a category out of the list; one that is gone already is no error."""
+        """Remove a category from the list. A missing one is no error."""
         try:
             await self._write(mailbox, "DELETE", category_id, None, repeatable=True)
         except GraphCallError as failure:
@@ -131,7 +131,7 @@ class MasterCategories:
 
 
 def _quietly(build: Callable[[], Any]) -> Any:
-    """The SDK's builders warn, when first touched, of parts of themselves that they deprecated."""
+    """On first use, the SDK's builders warn about their own deprecated parts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return build()
@@ -142,7 +142,7 @@ def _category(item: CategoryItem) -> MasterCategory:
 
 
 def _lost(failure: GraphCallError) -> bool:
-    """Whether the request may have had its effect although its answer says otherwise, or nothing."""
+    """Whether the request may have taken effect although the answer says otherwise or is missing."""
     return failure.passing and failure.status != 429 and failure.code != "not_connected"
 
 

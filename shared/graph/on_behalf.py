@@ -1,7 +1,7 @@
 """Tokens for Graph on behalf of a signed-in person (graph.md, Auth; Entra's on-behalf-of flow).
 
-A person's token is kept under tenant, person and scope and is never given to anyone else. What he sent us
-(the assertion) is held while a request lasts; it stands in no log and in no exception.
+A token is cached under tenant, person and scope and never given to anyone else. The person's own token (the
+assertion) is held only during a request. It appears in no log and no exception.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from azure.core.exceptions import ClientAuthenticationError
 
 _log = logging.getLogger(__name__)
-#: Persons whose token is kept; who was quiet for the longest time is forgotten first.
+#: Persons with a cached token. The one who was silent for the longest time is removed first.
 MOST_PERSONS: Final = 1000
-#: Entra's words for: the person, or his administrator, has not agreed to the permission yet.
+#: Entra's codes for: the person, or their administrator, has not agreed to the permission yet.
 _CONSENT_CODES: Final = frozenset({65001, 65004, 90094})
 
 
@@ -46,7 +46,7 @@ type _Key = tuple[UUID, UUID, str]
 
 
 class OnBehalfTokens:
-    """The persons' tokens of one process, on one event loop."""
+    """The persons' tokens in one process, on one event loop."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -57,15 +57,15 @@ class OnBehalfTokens:
         self._identity: TokenCache | None = None
 
     def of(self, person: SignedIn) -> "PersonTokens":
-        """What a connection to Graph needs to act as this person."""
+        """The tokens for a connection to Graph that acts as this person."""
         return PersonTokens(self, person)
 
     async def token(self, person: SignedIn, claims: str | None = None) -> "AccessToken":
-        """The person's token for Graph; ``claims`` answer a challenge of Graph's and need a new one.
+        """The person's token for Graph. ``claims`` answer Graph's challenge and require a new token.
 
-        Raises InteractionRequired (401) and ConsentRequired (403) for what the person must do himself,
-        StoreUnavailable (503) while the token service does not answer, and Unavailable (503) where our own
-        registration is at fault.
+        Raises InteractionRequired (401) and ConsentRequired (403) if the person must act. Raises
+        StoreUnavailable (503) while the token service does not answer, and Unavailable (503) if our
+        registration is wrong.
         """
         key = (person.tenant_id, person.object_id, self._scope)
         kept = self._kept.get(key)
@@ -75,13 +75,13 @@ class OnBehalfTokens:
         if kept is not None and kept.expires_on - self._clock() > RENEW_BEFORE_SECONDS:
             self._kept.move_to_end(key)
             return kept
-        # Not shared between assertions: a fresh one may succeed where an old one is refused.
+        # Not shared between assertions, because a new one may succeed after an old one was refused.
         turn = (key, person.fingerprint)
         if turn not in self._under_way:
             task = self._under_way[turn] = asyncio.create_task(self._exchange(person, None))
             task.add_done_callback(lambda done: self._done(turn, done))
         try:
-            # Shielded: the person's other requests still want it when this one is cancelled.
+            # Shielded, because other requests of the person still need it when this one is cancelled.
             return self._keep(key, await asyncio.shield(self._under_way[turn]))
         except StoreUnavailable:
             if kept is not None and kept.expires_on - self._clock() > LAST_USE_SECONDS:
@@ -89,14 +89,14 @@ class OnBehalfTokens:
             raise
 
     def forget(self, person: SignedIn, value: str | None = None) -> None:
-        """Drop the person's token, or only that one: Graph refused it."""
+        """Drop the person's token, or only this one, because Graph refused it."""
         key = (person.tenant_id, person.object_id, self._scope)
         kept = self._kept.get(key)
         if kept is not None and value in (None, kept.token):
             del self._kept[key]
 
     async def close(self) -> None:
-        """Stop exchanges under way, forget every token, close the connections."""
+        """Stop exchanges in flight, drop every token, close the connections."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
@@ -108,7 +108,7 @@ class OnBehalfTokens:
     def _done(self, turn: tuple[_Key, bytes], task: "asyncio.Task[AccessToken]") -> None:
         self._under_way.pop(turn, None)
         if not task.cancelled():
-            # Looked at, so that asyncio does not complain when everyone who waited has left.
+            # Retrieved, so that asyncio does not complain when every waiting caller was cancelled.
             task.exception()
 
     def _keep(self, key: _Key, token: "AccessToken") -> "AccessToken":
@@ -132,7 +132,7 @@ class OnBehalfTokens:
                 credential = await self._credential(person)
                 return await credential.get_token(self._scope, **options)
         except ClientAuthenticationError as error:
-            # Not chained: the request in it holds the assertion.
+            # Not chained, because its request contains the assertion.
             raise _refusal(error) from None
         except (AzureError, TimeoutError, OSError) as error:
             _log.warning("no token on behalf of a person: %s", type(error).__name__)
@@ -173,7 +173,7 @@ class OnBehalfTokens:
 
 
 class PersonTokens:
-    """One person's tokens, as a connection to Graph asks for them."""
+    """One person's tokens, in the form that a connection to Graph needs."""
 
     def __init__(self, tokens: OnBehalfTokens, person: SignedIn) -> None:
         self._tokens = tokens
@@ -188,15 +188,15 @@ class PersonTokens:
         return (await self._tokens.token(self._person)).token
 
     async def invalidate(self, value: str | None = None) -> None:
-        """Drop the person's token: Graph refused it."""
+        """Drop the person's token, because Graph refused it."""
         self._tokens.forget(self._person, value)
 
     async def close(self) -> None:
-        """Nothing of its own is open."""
+        """Nothing to close."""
 
 
 def _refusal(error: "ClientAuthenticationError") -> Exception:
-    """What a refusal of the token service asks of the person, or of us."""
+    """What the token service's refusal requires from the person, or from us."""
     answer = _answer(error)
     code, detail = str(answer.get("error", "")), str(answer.get("suberror", ""))
     numbers = {number for number in answer.get("error_codes", ()) if isinstance(number, int)}

@@ -1,4 +1,4 @@
-"""Pages of Graph's collections, fetched one ahead."""
+"""Pages of Graph's collections. The next page is fetched in advance."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -8,21 +8,21 @@ from shared.graph.errors import GraphCallError
 from shared.graph.items import Page
 from shared.graph.retry import Reads
 
-#: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
+#: Sent with every read and every page (graph.md, Wire): bodies stay HTML.
 READ_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
 _READ_HEADERS = {"Accept": "application/json", "Prefer": READ_PREFER}
 _NOT_GIVEN_UP: frozenset[int] = frozenset()
 
 
 class Pages:
-    """Reads of one client, tried again within bounds; raises GraphCallError."""
+    """Reads of one client, retried within limits. Raises GraphCallError."""
 
     def __init__(self, client: GraphClient, reads: Reads) -> None:
         self._client = client
         self._reads = reads
 
     async def item[T](self, mailbox: str, path: str, decode: Callable[[bytes], T]) -> T:
-        """What is at a path."""
+        """The item at a path."""
         return await self._get(mailbox, self._client.base_url + path, decode, _NOT_GIVEN_UP)
 
     async def all[T](
@@ -33,9 +33,9 @@ class Pages:
         *,
         given_up: frozenset[int] = _NOT_GIVEN_UP,
     ) -> AsyncGenerator[Sequence[T]]:
-        """The pages of a collection at a path or a nextLink; empty pages are no end.
+        """The pages of a collection at a path or a nextLink. An empty page is not the end.
 
-        A failure with one of the ``given_up`` statuses is not tried again.
+        A failure with one of the ``given_up`` statuses is not retried.
         """
         url = path if path.startswith("http") else self._client.base_url + path
         seen: set[str] = set()
@@ -60,7 +60,7 @@ class Pages:
         self, mailbox: str, url: str, decode: Callable[[bytes], Page[T]], given_up: frozenset[int]
     ) -> asyncio.Task[Page[T]]:
         ahead = asyncio.create_task(self._get(mailbox, url, decode, given_up))
-        # Looked at, so that asyncio does not complain when the reader was cancelled while this one failed.
+        # Retrieved, so that asyncio does not complain when the reader was cancelled while this one failed.
         ahead.add_done_callback(lambda page: page.cancelled() or page.exception())
         return ahead
 

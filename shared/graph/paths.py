@@ -1,4 +1,4 @@
-"""Where things are at Graph: URLs taken from the SDK's request builders, relative to the version."""
+"""Paths at Graph, relative to the version, taken from the SDK's request builders."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _REMEMBERED = 2048
 
 
 class Paths:
-    """Paths of one client; those of a calendar's events are taken from the builder once and remembered."""
+    """Paths for one client. Those of a calendar's events are built once and cached."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -27,7 +27,7 @@ class Paths:
         return self._with_query(self._user(mailbox), {"select": list(MAILBOX_FIELDS)})
 
     def mailbox_purpose(self, mailbox: str) -> str:
-        """``/users/{id}/mailboxSettings``, of it only what the mailbox is for."""
+        """``/users/{id}/mailboxSettings``, only the purpose of the mailbox."""
         return self._with_query(self._user(mailbox).mailbox_settings, {"select": ["userPurpose"]})
 
     def calendars(self, mailbox: str) -> str:
@@ -36,7 +36,7 @@ class Paths:
         return self._with_query(self._user(mailbox).calendars, query)
 
     def new_calendar(self, mailbox: str) -> str:
-        """Where a calendar is posted."""
+        """Where to post a calendar."""
         return self._with_query(self._user(mailbox).calendars, {})
 
     def calendar(self, mailbox: str, calendar_id: str) -> str:
@@ -67,7 +67,7 @@ class Paths:
         return self._with_query(builder, query)
 
     def instances(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> str:
-        """The first occurrence of a series in ``[start, end)``, its id alone."""
+        """The first occurrence of a series in ``[start, end)``, only its id."""
         builder = self._user(mailbox).events.by_event_id(series_id).instances
         query = {
             "start_date_time": graph_instant(start),
@@ -85,7 +85,7 @@ class Paths:
     def search(
         self, mailbox: str, calendar_id: str | None, condition: str, fields: Sequence[str], expand: str
     ) -> str:
-        """The events of a calendar, or of the mailbox, that fulfil ``$filter``."""
+        """The events of a calendar or of the mailbox that match ``$filter``."""
         builder = self._collection(mailbox, calendar_id)
         return self._with_query(builder, {"filter": condition, "select": list(fields), "expand": [expand]})
 
@@ -95,12 +95,12 @@ class Paths:
         return [self.event(mailbox, calendar_id, each) + query for each in ids]
 
     def found_event(self, mailbox: str, event_id: str, fields: Sequence[str], expand: str) -> str:
-        """One event of the mailbox, wherever it is, with expanded properties."""
+        """One event in any calendar of the mailbox, with expanded properties."""
         builder = self._user(mailbox).events.by_event_id(event_id)
         return self._with_query(builder, {"select": list(fields), "expand": [expand]})
 
     def events(self, mailbox: str, calendar_id: str | None) -> str:
-        """The collection that events are posted to; of the mailbox if ``calendar_id`` is None."""
+        """The collection for posting events. That of the mailbox if ``calendar_id`` is None."""
         key = (mailbox, calendar_id)
         known = self._events.get(key)
         if known is None:
@@ -141,7 +141,7 @@ _TEMPLATE_NAMES = {
 
 
 def graph_instant(moment: datetime) -> str:
-    """An aware instant as Graph's window parameters take it; raises ValueError for a naive one."""
+    """An aware instant in the form of Graph's window parameters. Raises ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("windows need aware instants")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

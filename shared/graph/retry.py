@@ -1,4 +1,4 @@
-"""Reads that try again: bounded, jittered, and never before Graph allows it."""
+"""Retries reads: bounded, jittered, and never before Graph permits it."""
 
 import logging
 import random
@@ -13,9 +13,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most ``attempts`` tries, ``patience`` seconds of waiting, and no try begun after ``latest`` seconds.
+    """At most ``attempts`` tries and ``patience`` seconds of waiting. None begins after ``latest`` seconds.
 
-    A longer wait is the caller's: it gets StoreUnavailable with ``retry_after`` and can give its place away.
+    For a longer wait, the caller gets StoreUnavailable with ``retry_after`` and can release its place.
     """
 
     attempts: int = 5
@@ -25,7 +25,7 @@ class RetryPolicy:
     latest: float = 120.0
 
     def delay(self, attempt: int) -> float:
-        """Seconds before the try after ``attempt`` (from 1) where Graph names none: full jitter."""
+        """Seconds before the try after ``attempt`` (from 1) if Graph gives none: full jitter."""
         ceiling = min(self.longest_delay, self.first_delay * 2.0 ** (attempt - 1))
         return ceiling * random.uniform(0.5, 1.0)
 
@@ -46,10 +46,10 @@ class Reads:
         repeatable: bool = True,
         given_up: Collection[int] = (),
     ) -> T:
-        """The result of ``call``, tried again while its failure passes; raises the last GraphCallError.
+        """The result of ``call``, retried while the failure is temporary. Raises the last GraphCallError.
 
-        ``repeatable=False`` is for a call with an effect: it is repeated only when Graph refused to start it.
-        ``given_up`` are statuses that failed every time before: they are not tried again.
+        ``repeatable=False`` is for a call with an effect. It is retried only if Graph refused to start it.
+        ``given_up`` are statuses that failed every time before, so they are not retried.
         """
         policy, attempt, waited = self._policy, 1, 0.0
         began = self._throttle.clock.now()
@@ -78,13 +78,13 @@ class Reads:
                 attempt += 1
 
     async def _until_open(self, mailbox: str, patience: float) -> float:
-        """Wait until the mailbox may be asked; raises GraphCallError beyond ``patience`` seconds."""
+        """Wait for the mailbox's pause. Raises GraphCallError after more than ``patience`` seconds."""
         wait = await self._throttle.wait(mailbox)
         if wait <= 0:
             return 0.0
         if wait > patience:
             raise GraphCallError(429, TOLD_TO_WAIT, wait)
-        # The extra keeps the herd of everyone who was told the same instant apart.
+        # The extra wait spreads callers that were told the same instant.
         wait += random.uniform(0.02, 0.25)
         await self._throttle.clock.sleep(wait)
         return wait

@@ -1,4 +1,4 @@
-"""The msgraph-sdk, put together without its middleware (graph.md section 2); imported when first used."""
+"""The msgraph-sdk, built without its middleware (graph.md section 2). Imported on first use."""
 
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ def make_adapter(
 
 
 def without_middleware(http: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The client as the SDK wants it, without retries, redirects or telemetry of its own; once a client."""
+    """Prepare a client for the SDK, without its own retries, redirects or telemetry. Once per client."""
     from msgraph_core import GraphClientFactory
 
     prepared: httpx.AsyncClient = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
@@ -42,7 +42,7 @@ def make_sdk(adapter: "GraphRequestAdapter") -> "GraphServiceClient":
 
     sdk = GraphServiceClient(request_adapter=adapter)
     with warnings.catch_warnings():
-        # Builders are imported when first touched, and their classes deprecate parts of themselves then.
+        # Builders are imported on first use. Their classes then deprecate parts of themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
         user = sdk.users.by_user_id("-")
         calendar = user.calendars.by_calendar_id("-")
@@ -58,7 +58,7 @@ def make_sdk(adapter: "GraphRequestAdapter") -> "GraphServiceClient":
 
 
 def error_types() -> dict[str, Any]:
-    """What the SDK is to raise for every error answer."""
+    """The error types for the SDK, for every error answer."""
     from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
     return {"XXX": ODataError}
@@ -67,7 +67,7 @@ def error_types() -> dict[str, Any]:
 def raw_request(
     method: str, url: str, headers: dict[str, str], content: bytes | None
 ) -> "RequestInformation":
-    """A request of the SDK for a URL that is already known, such as a nextLink."""
+    """A request of the SDK for a known URL, such as a nextLink."""
     from kiota_abstractions.method import Method
     from kiota_abstractions.request_information import RequestInformation
 

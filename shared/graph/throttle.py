@@ -1,4 +1,4 @@
-"""Keeps to what Graph allows one mailbox: four requests at a time, and none before it may be asked again."""
+"""Respects Graph's limits per mailbox: four requests at a time, and none during a pause."""
 
 import asyncio
 from collections import deque
@@ -9,24 +9,24 @@ from typing import Protocol
 
 from shared.clock import Clock, SystemClock
 
-#: Concurrent requests per app and mailbox (graph.md, Throttling); a parallel $batch uses all of them.
+#: Concurrent requests per app and mailbox (graph.md, Throttling). A parallel $batch uses all of them.
 MAILBOX_SLOTS = 4
 
 
 class ThrottleGate(Protocol):
-    """Where ``Retry-After`` of a mailbox is kept for every process; instants are UTC."""
+    """Stores a mailbox's ``Retry-After`` for all processes. Instants are UTC."""
 
     async def wait_until(self, mailbox: str) -> datetime | None:
-        """The instant from which the mailbox may be asked again, or None."""
+        """The instant from which the mailbox accepts requests again, or None."""
         ...
 
     async def close_until(self, mailbox: str, until: datetime) -> None:
-        """Note that nothing may be sent to the mailbox before ``until``; never moves it earlier."""
+        """Record that nothing may be sent to the mailbox before ``until``. Never moves it earlier."""
         ...
 
 
 class Throttle:
-    """The slots and the closed gates of every mailbox this process talks to; of one event loop."""
+    """The slots and pauses of every mailbox that this process calls. For one event loop."""
 
     def __init__(self, gate: ThrottleGate | None = None, clock: Clock | None = None) -> None:
         self.clock = clock or SystemClock()
@@ -35,7 +35,7 @@ class Throttle:
         self._slots: dict[str, _Slots] = {}
 
     def known_wait(self, mailbox: str) -> float:
-        """Seconds for which this process knows that the mailbox is closed; 0.0 if it is open."""
+        """For how many seconds this process knows that the mailbox is paused. 0.0 if it is not."""
         until = self._closed.get(mailbox)
         if until is None:
             return 0.0
@@ -46,7 +46,7 @@ class Throttle:
         return 0.0
 
     async def wait(self, mailbox: str) -> float:
-        """Seconds for which the mailbox is closed, whichever process was told so."""
+        """For how many seconds the mailbox is paused, by any process."""
         if self._gate is not None:
             until = await self._gate.wait_until(mailbox)
             if until is not None:
@@ -54,7 +54,7 @@ class Throttle:
         return self.known_wait(mailbox)
 
     async def close(self, mailbox: str, seconds: float) -> None:
-        """Close the mailbox for every process."""
+        """Pause the mailbox for every process."""
         until = self.clock.now() + timedelta(seconds=seconds)
         self._close(mailbox, until)
         if self._gate is not None:
@@ -66,7 +66,7 @@ class Throttle:
 
     @asynccontextmanager
     async def slots(self, mailbox: str, count: int) -> AsyncIterator[None]:
-        """Hold ``count`` of the mailbox's slots, at most all; first come, first served."""
+        """Hold ``count`` of the mailbox's slots, at most all, first come, first served."""
         slots = self._slots.get(mailbox)
         if slots is None:
             slots = self._slots[mailbox] = _Slots()
@@ -81,7 +81,7 @@ class Throttle:
 
 
 class _Slots:
-    """A semaphore of which several places can be taken at once; waiters are served in order."""
+    """A semaphore that gives several places at once. Waiters are served in order."""
 
     __slots__ = ("_free", "_waiters")
 

@@ -1,9 +1,9 @@
-"""Reading a window of a calendar in which Graph cannot read everything (domain.md 2.12).
+"""Reads a window of a calendar in which Graph cannot read everything (domain.md 2.12).
 
-One event that Graph cannot read fails the page it is on, every time (graph.md section 3). What is left of the
-window is then listed by a light read, which tells ids and times, and read in halves of that list. The last
-few events are read by their ids, so that only those fail that cannot be read. Where not even the list can be
-read, the time is halved, down to a quarter of an hour that stays unread.
+One event that Graph cannot read fails its whole page, every time (graph.md section 3). Then the rest of the
+window is listed by a light read of ids and times, and that list is read in halves. The last few events are
+read by id, so that only unreadable ones fail. If the list cannot be read either, the time is halved, down to
+a quarter of an hour that stays unread.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -18,11 +18,11 @@ from shared.graph.errors import LASTING_STATUSES, GraphCallError
 from shared.graph.event_codec import LISTED, EventCodec
 from shared.graph.pages import Pages
 
-#: What a light read selects.
+#: The fields of a light read.
 LISTED_FIELDS = ("id", "start", "end", "isAllDay")
-#: So many events are rather read by id, in one batch, than halved further.
+#: This many events are read by id in one batch, instead of halved further.
 BY_ID = 8
-#: What a reading may spend on halving: beyond it the rest stays unread until the next one.
+#: The requests that a reading may spend on halving. The rest stays unread until the next reading.
 MOST_REQUESTS = 400
 _SMALLEST = timedelta(minutes=15)
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -30,7 +30,7 @@ type _Pages[T] = AsyncGenerator[Sequence[T | Unread]]
 
 
 class Readable(Protocol):
-    """What is read of an event: its id, and its start as an instant in UTC."""
+    """What is read of an event: its id, and its start as a UTC instant."""
 
     @property
     def id(self) -> str: ...
@@ -44,11 +44,11 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WindowSource[T: Readable]:
-    """Where the reads of one calendar go.
+    """The reads of one calendar.
 
-    ``codec`` reads the events. ``view`` and ``listed`` are the paths of a range, in full and by
-    ``LISTED_FIELDS``. ``by_ids`` tells what the read of each event ended in. ``probe`` reads something small,
-    to tell a page from an outage.
+    ``codec`` reads the events. ``view`` and ``listed`` are the paths of a range, in full and with
+    ``LISTED_FIELDS``. ``by_ids`` returns the result of each event's read. ``probe`` reads something small, to
+    distinguish a bad page from an outage.
     """
 
     mailbox: str
@@ -61,7 +61,7 @@ class WindowSource[T: Readable]:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What a light read told of an event."""
+    """An event in a light read."""
 
     id: str
     start: datetime
@@ -69,18 +69,18 @@ class _Listed:
 
 
 class WindowReading[T: Readable]:
-    """One reading of ``[start, end)``: events in the order of the calendar, each once when halved."""
+    """One reading of ``[start, end)``: events in calendar order, each once even if halved."""
 
     def __init__(self, pages: Pages, source: WindowSource[T], unread: UnreadEvents) -> None:
         self._pages = pages
         self._source = source
         self._unread = unread
-        # Hashes of ids: a window may hold very many.
+        # Hashes of ids, because a window may hold very many.
         self._given: set[int] = set()
         self._spent = 0
 
     async def read(self, start: datetime, end: datetime) -> _Pages[T]:
-        """The pages. Raises GraphCallError for what halving does not mend, an outage among them."""
+        """The pages. Raises GraphCallError for failures that halving cannot solve, such as an outage."""
         last: Sequence[T | Unread] = ()
         pages = self._pages.all(self._source.mailbox, self._source.view(start, end), self._source.codec.page)
         try:
@@ -111,7 +111,7 @@ class WindowReading[T: Readable]:
                 yield items
 
     async def _list(self, start: datetime, end: datetime) -> list[_Listed] | None:
-        """What stands in a range and was not given yet, by start; None where Graph cannot list it."""
+        """The events of a range that were not returned yet, by start. None if Graph cannot list them."""
         found: dict[str, _Listed] = {}
         try:
             async with aclosing(self._range(self._source.listed(start, end), LISTED)) as pages:
@@ -128,7 +128,7 @@ class WindowReading[T: Readable]:
         return sorted(found.values(), key=lambda each: (each.start, each.id))
 
     async def _parts(self, listed: Sequence[_Listed], end: datetime, failure: GraphCallError) -> _Pages[T]:
-        """What is listed, known not to be readable at once: its two halves, or each event by its id."""
+        """Split a list that cannot be read at once: two halves, or each event by id."""
         middle = _split(listed)
         if len(listed) <= BY_ID or middle is None or self._spent >= MOST_REQUESTS:
             yield await self._each(listed, failure)
@@ -136,7 +136,7 @@ class WindowReading[T: Readable]:
         first, second = listed[:middle], listed[middle:]
         caught = None
         for part, until in ((first, second[0].start), (second, end)):
-            # Where the first half could be read, the trouble is in the second.
+            # If the first half could be read, the trouble is in the second.
             known_bad = part is second and caught is None and failure.status != 504
             reading = self._parts(part, until, failure) if known_bad else self._part(part, until)
             try:
@@ -151,14 +151,14 @@ class WindowReading[T: Readable]:
                         yield items
 
     async def _part(self, part: Sequence[_Listed], until: datetime) -> _Pages[T]:
-        """The listed events by one read of their range; raises _PartFailed."""
+        """The listed events by one read of their range. Raises _PartFailed."""
         start, wanted = part[0].start, {each.id for each in part}
         try:
             reading = self._range(self._source.view(start, until), self._source.codec)
             async with aclosing(reading) as pages:
                 async for items in pages:
-                    # Others that reach into the range were given before, or come with their own part. What is
-                    # new since the list was made comes, too.
+                    # Other events that reach into the range were returned before, or come with their own
+                    # part. Events that are newer than the list are included.
                     yield self._take(
                         [
                             each
@@ -170,13 +170,13 @@ class WindowReading[T: Readable]:
             if failure.status not in LASTING_STATUSES:
                 raise
             raise _PartFailed(failure) from failure
-        # An all-day event may lie elsewhere in the view than its midnight says.
+        # The view may place an all-day event elsewhere than at its midnight.
         missing = [each for each in part if hash(each.id) not in self._given]
         if missing:
             yield await self._each(missing, None)
 
     async def _each(self, listed: Sequence[_Listed], failure: GraphCallError | None) -> list[T | Unread]:
-        """Events by their ids; those that cannot be read are noted, and those that are gone left out."""
+        """Events by id. Unreadable ones are added to ``unread``. Events that are gone are left out."""
         wanted = [each for each in listed if hash(each.id) not in self._given]
         if self._spent >= MOST_REQUESTS and failure is not None:
             self._unread.update(replace(each.told, code=failure.code) for each in wanted)
@@ -192,7 +192,7 @@ class WindowReading[T: Readable]:
         return self._take(found)
 
     async def _halves(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages[T]:
-        """A range that can be neither read nor listed: its two halves, or a stretch that stays unread."""
+        """Split a range that can be neither read nor listed: two halves, or a range that stays unread."""
         middle = _middle(start, end)
         if middle is None or self._spent >= MOST_REQUESTS:
             self._unread.add(Unread(failure.code, None, start, end))
@@ -215,7 +215,7 @@ class WindowReading[T: Readable]:
             if caught.status not in LASTING_STATUSES:
                 raise
             failure = caught
-        # What could not be listed cannot be listed in a smaller range, either, unless that was too large.
+        # A smaller range cannot be listed either, unless the first one was too large.
         listed = await self._list(reached, end) if failure.status == 504 else None
         parts = self._halves(reached, end, failure) if listed is None else self._parts(listed, end, failure)
         async with aclosing(parts):
@@ -223,7 +223,7 @@ class WindowReading[T: Readable]:
                 yield items
 
     async def _range[U](self, path: str, codec: EventCodec[U]) -> AsyncGenerator[Sequence[U | Unread]]:
-        """The pages of a smaller read; a failure that lasts is not waited for again."""
+        """The pages of a smaller read. A lasting failure is not retried again."""
         pages = self._pages.all(self._source.mailbox, path, codec.page, given_up=LASTING_STATUSES)
         self._spent += 1
         async with aclosing(pages):
@@ -231,7 +231,7 @@ class WindowReading[T: Readable]:
                 yield items
 
     def _take(self, items: Sequence[T | Unread]) -> list[T | Unread]:
-        """Those of the items that were not given yet."""
+        """Those of the items that were not returned yet."""
         fresh: list[T | Unread] = []
         for each in items:
             event_id = _id(each)
@@ -243,7 +243,7 @@ class WindowReading[T: Readable]:
 
 
 class _PartFailed(Exception):
-    """A part cannot be read at once; what was given of it stands."""
+    """A part cannot be read at once. Events returned so far stay valid."""
 
     def __init__(self, failure: GraphCallError) -> None:
         super().__init__(str(failure))
@@ -260,7 +260,7 @@ def reached_by(start: datetime, items: Sequence[Readable | Unread]) -> datetime:
 
 
 def _split(listed: Sequence[_Listed]) -> int | None:
-    """Where to halve, between two starts; None where all start together."""
+    """Where to halve, between two starts. None if all start together."""
     middle = len(listed) // 2
     for distance in range(middle + 1):
         for place in (middle - distance, middle + distance):
@@ -270,7 +270,7 @@ def _split(listed: Sequence[_Listed]) -> int | None:
 
 
 def _middle(start: datetime, end: datetime) -> datetime | None:
-    """The quarter of an hour in the middle; None where there is none in between."""
+    """The quarter of an hour in the middle. None if there is none in between."""
     quarters = (start + (end - start) / 2 - _FIRST) // _SMALLEST
     for middle in (_FIRST + quarters * _SMALLEST, _FIRST + (quarters + 1) * _SMALLEST):
         if start < middle < end:

@@ -1,7 +1,7 @@
-"""The public contract, a module for each kind of resource.
+"""The public contract, one module for each kind of resource.
 
-``from shared.schemas import users`` loads nothing yet: a module is loaded when something of it is first used,
-so that a start costs nothing for models that no request needs (cold start).
+``from shared.schemas import users`` loads nothing yet. A module is loaded on first use, so a start does not
+pay for models that no request needs (cold start).
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> ModuleType:
-        """The module of this name, to be loaded at its first use; raises AttributeError if there is none."""
+        """The module of this name, loaded on first use. Raises AttributeError if it does not exist."""
         spec = None if name.startswith("_") else find_spec(f"{__name__}.{name}")
         if spec is None or spec.loader is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

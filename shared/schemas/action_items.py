@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 class ActionItemListQuery(DatedPageQuery):
-    """Which items: of one person, of a configuration, of one status or kind, of a range."""
+    """Selects items: of one person, a configuration, a status, a kind, or a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
@@ -42,7 +42,7 @@ class ActionItemListQuery(DatedPageQuery):
 
 
 class ActionItemAnswer(Input):
-    """What its owner answers: one of the item's ``answers``."""
+    """The owner's answer: one of the item's ``answers``."""
 
     answer: Annotated[
         Answer,
@@ -57,9 +57,9 @@ class ActionItemAnswer(Input):
 
 
 class ActionItemEventResource(Resource):
-    """A meeting of an item, as its copy or its calendar shows it; what it is about is null if unknown.
+    """A meeting of an item, as its copy or its calendar shows it. Its subject is null if unknown.
 
-    Of another person's private event only times and ``source_key`` are told (6.3).
+    Of another person's private event, only the times and ``source_key`` are shown (6.3).
     """
 
     source_key: str
@@ -77,9 +77,10 @@ class ActionItemEventResource(Resource):
 
 
 class ActionItemSummary(Resource):
-    """An item in a list; ``start`` and ``end`` span its meetings.
+    """An item in a list. ``start`` and ``end`` span its meetings.
 
-    ``answers`` are those that fit, ``default`` the one that holds when it expires; null: it never does.
+    ``answers`` are the possible ones. ``default`` applies when the item expires; null means that it never
+    expires.
     """
 
     id: UUID
@@ -102,7 +103,7 @@ class ActionItemSummary(Resource):
 
     @classmethod
     def fields_of(cls, item: "ActionItem") -> dict[str, Any]:
-        """What a summary says of the item."""
+        """The fields of a summary of the item."""
         question = Question(item.question)
         return {name: getattr(item, name) for name in _COLUMNS} | {
             "user_id": item.owner_id,
@@ -115,13 +116,13 @@ class ActionItemSummary(Resource):
 
 
 class AnsweredActionItem(ActionItemSummary):
-    """An answered item and the run that carries it out; null: none is needed, or one will be queued soon."""
+    """An answered item and the run that carries it out. null: none is needed, or one will be queued soon."""
 
     run_id: UUID | None
 
 
 class ActionItemLogEntry(Resource):
-    """One thing that a run or a person did about an item."""
+    """One action of a run or a person on an item."""
 
     occurred_at: datetime
     actor: str = Field(
@@ -133,13 +134,13 @@ class ActionItemLogEntry(Resource):
 
     @classmethod
     def of(cls, stored: "Mapping[str, Any]") -> Self:
-        """An entry as it is stored."""
+        """An entry in its stored form."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
         return cls(**named | {"occurred_at": stored["at"], "actor": stored["by"]})
 
 
 class ActionItemResource(ActionItemSummary):
-    """One item with both sides: what is archived, and the events that are new; and all that was done."""
+    """One item with both sides, the archived meetings and the new events, and its log."""
 
     archived: list[ActionItemEventResource]
     new: list[ActionItemEventResource]

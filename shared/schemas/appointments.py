@@ -22,10 +22,10 @@ from shared.schemas.paging import PageQuery
 
 
 class AppointmentListQuery(PageQuery):
-    """Which appointments: those that intersect ``[window_start, window_end)``, and meet every filter given.
+    """Selects appointments that intersect ``[window_start, window_end)`` and match every given filter.
 
-    ``category``, ``text``, ``counts``, ``reason_code`` and ``unresolved`` search what the caller may see:
-    another person's private appointments are found by none of them.
+    ``category``, ``text``, ``counts``, ``reason_code`` and ``unresolved`` search only what the caller may
+    see. They never find another person's private appointments.
     """
 
     window_start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
@@ -63,7 +63,7 @@ class AppointmentListQuery(PageQuery):
 
 
 class AppointmentUpdate(Changes):
-    """What its owner changes of an archived event; what is not named stays. Times of all-day events stay."""
+    """The owner's changes of an archived event. Unnamed fields, and times of all-day events, stay."""
 
     subject: Annotated[Line, Field(min_length=0, max_length=255)] = Field(default_factory=absent)
     start: Instant = Field(default_factory=absent, examples=["2026-03-02T09:00:00Z"])
@@ -77,7 +77,7 @@ class AppointmentUpdate(Changes):
     sensitivity: Literal["normal", "personal", "private", "confidential"] = Field(default_factory=absent)
 
     def columns(self) -> dict[str, Any]:
-        """The fields that are named, as columns of the record, JSON-able."""
+        """The named fields, as columns of the record, JSON-able."""
         given = self.given()
         times = {f"{name}_at": given.pop(name).isoformat() for name in ("start", "end") if name in given}
         return given | times
@@ -93,7 +93,7 @@ class PersonResource(Resource):
 
 
 class AppointmentSummary(Resource):
-    """An appointment in a list. Another person's private one shows its times and "Private" only (6.3)."""
+    """An appointment in a list. Another person's private one shows only its times and "Private" (6.3)."""
 
     id: UUID
     user_id: UUID

@@ -34,7 +34,7 @@ class WeeklySchedule(Input):
 
 
 class MonthlySchedule(Input):
-    """On a day of the month; 29 to 31 mean the last day where the month is shorter (domain.md 8.1)."""
+    """On a day of the month. 29 to 31 mean the last day of a shorter month (domain.md 8.1)."""
 
     kind: Literal["monthly"]
     at: LocalTime
@@ -42,7 +42,7 @@ class MonthlySchedule(Input):
 
 
 class ManualSchedule(Input):
-    """Never by itself."""
+    """Never runs automatically."""
 
     kind: Literal["manual"]
 
@@ -53,7 +53,7 @@ type Schedule = Annotated[
 
 
 class ArchiveConfigurationCreate(Input):
-    """A configuration to add; ``source`` and ``archive`` are calendar references (domain.md 1)."""
+    """A configuration to add. ``source`` and ``archive`` are calendar references (domain.md 1)."""
 
     user_id: UUID = Field(description="Whose configuration it is.")
     name: Line
@@ -91,7 +91,7 @@ class ArchiveConfigurationCreate(Input):
 
 
 class ArchiveConfigurationUpdate(Changes):
-    """What may change of a configuration; for other calendars add another one."""
+    """The changes of a configuration. For other calendars, add another configuration."""
 
     name: Line = Field(default_factory=absent)
     time_zone: Annotated[Line, Field(max_length=64, description="IANA or Windows zone name.")] = Field(
@@ -111,7 +111,7 @@ class ArchiveConfigurationUpdate(Changes):
 
 
 class ArchiveConfigurationListQuery(PageQuery):
-    """Parameters of the list; by default the caller's own, for Admins and Auditors the tenant's."""
+    """Parameters of the list. The default is the caller's own; for Admins and Auditors, the tenant's."""
 
     user_id: UUID | None = None
 

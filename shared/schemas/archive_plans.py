@@ -13,15 +13,16 @@ from shared.schemas.window import WindowWish
 
 
 class ArchivePlanQuery(WindowWish):
-    """The half-open window ``[window_start, window_end)``; without it, what the next night would archive."""
+    """The half-open window ``[window_start, window_end)``. Without it, the next nightly window."""
 
     limit: Annotated[int, Field(ge=0, le=1000, description="Most events that are named.")] = 200
 
 
 class PlannedEvent(Resource):
-    """What would become of an event; ``archived_start`` and ``archived_end`` where modifications move it.
+    """What a run would do with an event. ``archived_start`` is set if modifications move it.
 
-    Another person's private event shows its times and "Private" alone, whatever would become of it (6.3).
+    Another person's private event shows only its times and "Private", whatever the run would do with it
+    (6.3).
     """
 
     source_key: str | None
@@ -36,7 +37,7 @@ class PlannedEvent(Resource):
 
 
 class PlannedOverlap(Resource):
-    """A group of overlapping events and what the policy makes of it."""
+    """A group of overlapping events, and the effect of the policy."""
 
     status: GroupStatus
     start: datetime
@@ -47,14 +48,16 @@ class PlannedOverlap(Resource):
 class ArchivePlan(Resource):
     """What a run of the window would do now. Nothing was written.
 
-    ``outcomes`` are the ten numbers that the run would report (domain.md 2.13), out of ``source_events``.
-    Only writing tells which copies their owner edited and what Graph refuses. ``unreadable`` of the failed
-    could not be read. ``actions`` are events of the window by action; ``events`` those with anything to do,
-    by start, of which ``more`` were left out. ``private`` counts another person's private events: they are in
-    no other number.
-    ``unseen`` were archived from the window and moved or vanished since. ``series_questions`` is about how
-    many changed series their owner would be asked; null where private events of another person may have a
-    part in it. ``superseded`` copies would be shown free, since others stand for their meetings.
+    - ``outcomes`` are the ten numbers of a run's report (domain.md 2.13), out of ``source_events``. Copies
+      that their owner edited, and writes that Graph refuses, show only when written.
+    - ``unreadable`` of the failed events could not be read.
+    - ``actions`` are the events of the window by action.
+    - ``events`` are those that a run would change, by start; ``more`` were left out.
+    - ``private`` counts another person's private events, which are in no other number.
+    - ``unseen`` were archived from the window and moved or vanished since.
+    - ``series_questions`` counts the changed series to ask the owner about. null: another person's private
+      events may be involved.
+    - ``superseded`` copies would be shown free, because other copies replace them.
     """
 
     window_start: datetime

@@ -27,7 +27,7 @@ _PROBLEM_FIELDS = ("source_key", "action", "subject", "start", "appointment_id")
 
 
 class ArchiveRunStart(WindowWish):
-    """The half-open window ``[window_start, window_end)``; without it, what the next night would archive."""
+    """The half-open window ``[window_start, window_end)``. Without it, the next nightly window."""
 
     mode: Literal["normal", "replace"] = Field(
         default="normal",
@@ -39,7 +39,7 @@ class ArchiveRunStart(WindowWish):
 class RunProblem(Resource):
     """A write that did not happen, or whose effect is not known yet, and why (domain.md 2.12).
 
-    Without ``operation_id``: an event that could not be read, so that nothing could be planned for it.
+    Without ``operation_id``, it is an event that could not be read, so nothing was planned for it.
     """
 
     operation_id: UUID | None
@@ -56,9 +56,9 @@ class RunProblem(Resource):
 
 
 class ArchiveRunSummary(Resource):
-    """A run in a list; ``report`` holds what became of its events once it is finished.
+    """A run in a list. ``report`` has the outcomes of its events once it is finished.
 
-    Of another person's run private events are one number of the report, ``private``, and in no other (6.3).
+    In another person's run, private events are one number of the report, ``private``, and in no other (6.3).
     """
 
     id: UUID
@@ -93,12 +93,12 @@ class ArchiveRunSummary(Resource):
 
     @classmethod
     def summary_of(cls, run: "ArchiveRun", *, own: bool) -> "ArchiveRunSummary":
-        """The run without what it takes further queries to know; ``own``: the reader is the person read."""
+        """The run without the parts that need further queries. ``own``: the reader is the person read."""
         return ArchiveRunSummary(**_columns(run, own=own))
 
 
 class ArchiveRunResource(ArchiveRunSummary):
-    """A run with how far it is, and what it could not write."""
+    """A run with its progress, and what it could not write."""
 
     writes_total: int
     writes_done: int
@@ -114,7 +114,7 @@ class ArchiveRunResource(ArchiveRunSummary):
         writes_done: int = 0,
         problems: Iterable[Mapping[str, Any]] = (),
     ) -> Self:
-        """The resource of a row; ``problems`` are rows of its operations, unreadable events come first."""
+        """The resource of a row. ``problems`` are rows of its operations, unreadable events first."""
         return cls(
             **_columns(run, own=own),
             writes_total=writes_total,
@@ -186,18 +186,18 @@ class ArchiveRunListQuery(ConfigurationRunsQuery):
 
 
 class ArchiveOperationListQuery(PageQuery):
-    """Which writes of a run."""
+    """Selects writes of a run."""
 
     status: Literal["planned", "sent", "done", "failed", "cancelled", "conflict", "locked"] | None = None
 
     @property
     def after_place(self) -> Place | None:
-        """Where the page starts; raises ValidationFailed naming ``cursor``."""
+        """Where the page starts. Raises ValidationFailed naming ``cursor``."""
         return Place.of(self.cursor)
 
 
 class ArchiveOperationResource(Resource):
-    """One write to the archive calendar: what became of it, without its contents."""
+    """One write to the archive calendar and its result, without contents."""
 
     id: UUID
     position: int
@@ -217,7 +217,7 @@ class ArchiveOperationResource(Resource):
 
     @classmethod
     def of(cls, row: "Mapping[Any, Any]") -> Self:
-        """The resource of a row of the operations."""
+        """The resource of an operation's row."""
         named = {"status": "state", "reason_code": "error_code", "reason": "error_detail"}
         return cls(**{name: row[named.get(name, name)] for name in cls.model_fields})
 

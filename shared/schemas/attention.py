@@ -13,7 +13,7 @@ from shared.schemas.paging import PageQuery
 
 
 class AttentionListQuery(PageQuery):
-    """Whose, and of which days."""
+    """Whose, and on which days."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = Field(default=None, description="Only what this archive holds.")
@@ -41,7 +41,7 @@ class AttentionListQuery(PageQuery):
 
 
 class AttentionResource(MonthAttention):
-    """Something that needs its owner. Subjects of another person's private events are never in it (6.3)."""
+    """Something that needs its owner. It never has subjects of another person's private events (6.3)."""
 
     id: UUID = Field(description="Names the entry in this list as long as it is about the same events.")
     urls: list[str] = Field(

@@ -1,4 +1,4 @@
-"""The audit: who changed what, for whom, and whether the record of it is whole (domain.md 7)."""
+"""The audit: who changed what, for whom, and whether the chain is whole (domain.md 7)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,13 +14,13 @@ from shared.schemas.paging import PageQuery, Position
 
 
 def _known(name: str, values: Iterable[str]) -> AfterValidator:
-    """Refuses what the audit never says, so that a mistyped filter does not look like an empty audit."""
+    """Refuse unknown values, so that a mistyped filter does not look like an empty audit."""
     known = frozenset(values)
 
     def check(value: str) -> str:
         if value not in known:
             message = f"is no {name} of the audit; GET /api/v1/audit/actions lists them"
-            raise PydanticCustomError("unknown_value", "{message}", {"message": message})
+            raise PydanticCustomError("not_one_of", "{message}", {"message": message})
         return value
 
     return AfterValidator(check)
@@ -34,14 +34,14 @@ type ActionName = Annotated[str, _known("action", ACTIONS), Field(json_schema_ex
 type ResourceTypeName = Annotated[
     str, _known("resource type", RESOURCE_TYPES), Field(json_schema_extra=_listed(RESOURCE_TYPES))
 ]
-#: What a field held: any JSON.
+#: The value of a field: any JSON.
 type Held = str | int | float | bool | list[Any] | dict[str, Any] | None
-#: Most rows of one answer of the export.
+#: The largest number of rows in one answer of the export.
 MAX_EXPORT_ROWS = 50_000
 
 
 class AuditFilters(Input):
-    """What a search is narrowed to; every filter given must be met (domain.md 7.4)."""
+    """Selects rows that match every given filter (domain.md 7.4)."""
 
     window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
     window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
@@ -81,7 +81,7 @@ class AuditListQuery(PageQuery, AuditFilters):
 
 
 class AuditExportQuery(AuditFilters):
-    """Parameters of the export; a longer one goes on at the cursor that the answer names."""
+    """Parameters of the export. A longer one continues at the cursor in the answer."""
 
     format: Literal["csv", "jsonl"] = Field(
         default="jsonl", description="CSV for spreadsheets, or JSON Lines for programs."
@@ -91,19 +91,19 @@ class AuditExportQuery(AuditFilters):
 
     @property
     def after(self) -> Position | None:
-        """Where the answer starts; raises ValidationFailed naming ``cursor``."""
+        """Where the answer starts. Raises ValidationFailed naming ``cursor``."""
         return Position.of(self.cursor)
 
 
 class AuditActionResource(Resource):
-    """An action that the audit names."""
+    """An action in the audit."""
 
     action: str = Field(description="Name of the action.", json_schema_extra=_listed(ACTIONS))
     meaning: str = Field(description="What happened, in words.")
 
 
 class AuditActions(Resource):
-    """All actions and kinds of resources that the audit names."""
+    """All actions and kinds of resources in the audit."""
 
     items: list[AuditActionResource] = Field(description="Actions in the order of their names.")
     resource_types: list[str] = Field(description="Kinds of resources, as filters take them.")
@@ -118,7 +118,7 @@ class FieldChange(Resource):
 
 
 class AuditEntryResource(Resource):
-    """One change. Personal values are readable as long as the person's key exists, then "[erased]"."""
+    """One change. Personal values are readable while the person's key exists, later "[erased]"."""
 
     id: UUID
     occurred_at: datetime
@@ -144,7 +144,7 @@ class AuditEntryResource(Resource):
 
 
 class AuditVerificationQuery(Input):
-    """A known end of the chain, kept from an earlier verification: is it still part of it?"""
+    """A known end of the chain, from an earlier verification: is it still part of the chain?"""
 
     position: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
         default=None, description="Position of the known end, with its hash."
@@ -162,10 +162,10 @@ class AuditVerificationQuery(Input):
 
 
 class AuditBreak(Resource):
-    """The first position that does not hold.
+    """The first broken position.
 
-    ``known_end``: the chain does not hold the end that the caller asked about. ``kept_end``: it does not hold
-    the end that is kept in storage, so its newest positions were cut off or rewritten.
+    - ``known_end``: the chain does not contain the end in the request.
+    - ``kept_end``: it does not contain the end in storage, so its newest positions were cut off or rewritten.
     """
 
     position: int
@@ -176,7 +176,7 @@ class AuditBreak(Resource):
 
 
 class AuditVerification(Resource):
-    """Whether the tenant's chain holds from its first position, and what is not sealed yet."""
+    """Whether the tenant's chain is valid from its first position, and what is not sealed yet."""
 
     intact: bool
     sealed: int = Field(description="Positions that hold; up to the break if there is one.")

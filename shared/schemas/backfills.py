@@ -1,4 +1,4 @@
-"""Backfills: what lies before the nightly runs' first day, month by month (domain.md 2.14)."""
+"""Backfills: the time before the nightly runs, month by month (domain.md 2.14)."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
@@ -17,13 +17,13 @@ type BackfillStatusName = Literal["waiting", "running", "paused", "completed"]
 
 
 class BackfillStart(Input):
-    """Where to start or start over; by default where the archive begins."""
+    """Where to start or restart. The default is the beginning of the archive."""
 
     archive_from: Day | None = Field(default=None, examples=["2020-01-01"])
 
 
 class BackfillResource(Resource):
-    """How far a backfill is. ``waiting``: for its turn, or after a failure until ``next_attempt_at``."""
+    """The progress of a backfill. ``waiting``: for its turn, or after a failure until ``next_attempt_at``."""
 
     configuration_id: UUID
     user_id: UUID
@@ -46,7 +46,7 @@ class BackfillResource(Resource):
     def of(
         cls, backfill: "Backfill", job: "Job", progress: "BackfillProgress", state: BackfillStatusName
     ) -> Self:
-        """The resource of a backfill, its job and how far it is."""
+        """The resource of a backfill, its job and its progress."""
         return cls(
             configuration_id=backfill.configuration_id,
             user_id=backfill.owner_id,

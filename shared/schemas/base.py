@@ -1,4 +1,4 @@
-"""What every model of the public contract has in common."""
+"""Shared code of every model of the public contract."""
 
 import re
 import unicodedata
@@ -17,18 +17,18 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-#: Largest length of a one-line text such as a name or a reference.
+#: The maximum length of a one-line text such as a name or a reference.
 LINE_LENGTH = 500
-#: Joiners that Persian and emoji need; every other formatting character is refused.
+#: Joiners that Persian and emoji need. Every other formatting character is refused.
 _JOINERS = "\u200c\u200d"
 _STARTS_AS_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: Where the public name of a column is not its own.
+#: Columns whose public name differs from the column name.
 _COLUMNS = {"status": "state", "user_id": "owner_id"}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
 def plain(value: str) -> str:
-    """Refuses control and formatting characters: PostgreSQL stores no NUL, a name has no line breaks."""
+    """Refuse control and formatting characters: PostgreSQL stores no NUL, and a name has no line breaks."""
     for character in value:
         if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS:
             raise PydanticCustomError(
@@ -40,18 +40,18 @@ def plain(value: str) -> str:
 
 
 def _not_a_number(value: object) -> object:
-    """pydantic reads a number, also in a string, as seconds since 1970; nobody who writes one means that."""
+    """pydantic reads a number, also in a string, as seconds since 1970. No caller means that."""
     if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
         return value
     raise PydanticCustomError(
-        "date_format", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
+        "instant_invalid", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
     )
 
 
 def _calendar_years[T: date](value: T) -> T:
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise PydanticCustomError(
-            "date_range",
+            "out_of_range",
             "must lie in the years {first} to {last}",
             {"first": _FIRST_YEAR, "last": _LAST_YEAR},
         )
@@ -67,7 +67,7 @@ type Line = Annotated[
     StringConstraints(min_length=1, max_length=LINE_LENGTH, strip_whitespace=True),
     AfterValidator(plain),
 ]
-#: An instant with its offset, kept in UTC.
+#: An instant with its offset, stored in UTC.
 type Instant = Annotated[
     AwareDatetime,
     Field(strict=False),
@@ -82,18 +82,18 @@ type Day = Annotated[
 
 
 class Input(BaseModel):
-    """What callers send: unknown fields are refused, types are exact. Built at first use (cold start)."""
+    """A request. Unknown fields are refused, and types are exact. Built on first use (cold start)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 def absent() -> Any:
-    """Stands for a field that a change does not name; what was given is told by ``Changes.given``."""
+    """Replaces a field that a change does not name. ``Changes.given`` has the given ones."""
     return None
 
 
 class Changes(Input):
-    """What is to change: a field that is not named stays as it is. At least one is named."""
+    """A change. Fields that are not named stay. At least one field is named."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -104,12 +104,12 @@ class Changes(Input):
         return self
 
     def given(self) -> dict[str, Any]:
-        """The fields that are named, with their values."""
+        """The named fields with their values."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Resource(BaseModel):
-    """What we answer. Times are RFC 3339 in UTC. Read from rows by attribute."""
+    """An answer. Times are RFC 3339 in UTC. Read from rows by attribute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, from_attributes=True)
 
@@ -119,19 +119,19 @@ class NoQuery(Input):
 
 
 class AnyQuery(Input):
-    """Whatever parameters there are; they mean nothing."""
+    """Any parameters. They have no meaning."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class NoBody(Input):
-    """The body of an operation that takes none."""
+    """The body of an operation without one."""
 
 
 def columns_of(row: object, model: type[Resource], *beside: str, **named: str) -> dict[str, Any]:
-    """The fields of ``model`` from a row, but for ``beside``; ``named`` says from which column.
+    """The fields of ``model`` from a row, except ``beside``. ``named`` maps fields to columns.
 
-    ``status`` is the column ``state`` and ``user_id`` the column ``owner_id``, where a row has them.
+    ``status`` is the column ``state`` and ``user_id`` the column ``owner_id``, if a row has them.
     """
     return {
         name: getattr(row, named.get(name) or _column(row, name))

@@ -31,7 +31,7 @@ class BreakGlassWish(Input):
 
 
 class BreakGlassResource(Resource):
-    """Who (object id) sees the private events of which user, why and until when."""
+    """Who (object id) may see the private events of which user, why and until when."""
 
     id: UUID
     user_id: UUID

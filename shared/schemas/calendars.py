@@ -1,4 +1,4 @@
-"""Calendars of a mailbox, Graph's and those kept in our database (domain.md 1)."""
+"""Calendars of a mailbox: Graph's, and those in our database (domain.md 1)."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -20,7 +20,7 @@ class CalendarListQuery(PageQuery):
 
 
 class CalendarCreate(Input):
-    """A calendar to make: in the person's mailbox, or in our database."""
+    """A calendar to create in the person's mailbox or in our database."""
 
     store: StoreName
     name: CalendarName
@@ -33,7 +33,7 @@ class CalendarResolution(Input):
 
 
 class CalendarUse(Resource):
-    """What an archive configuration does with a calendar."""
+    """How an archive configuration uses a calendar."""
 
     configuration_id: UUID
     name: str
@@ -41,7 +41,7 @@ class CalendarUse(Resource):
 
 
 class CalendarResource(Resource):
-    """A calendar, and the reference to name it by. ``used_by`` are configurations the caller may know of."""
+    """A calendar and its reference. ``used_by`` are configurations that are visible to the caller."""
 
     id: str
     user_id: UUID
@@ -56,13 +56,13 @@ class CalendarResource(Resource):
 
 
 class LocalCalendarUpdate(Changes):
-    """What may change of a local calendar; configurations that use it go on using it."""
+    """The changes of a local calendar. Configurations keep using it."""
 
     name: CalendarName = Field(default_factory=absent)
 
 
 class LocalCalendarResource(Resource):
-    """A calendar kept in our database."""
+    """A calendar in our database."""
 
     id: UUID
     user_id: UUID

@@ -1,4 +1,4 @@
-"""Categories of both stores, and rules for giving them (domain.md 3)."""
+"""Categories of both stores, and the rules for applying them (domain.md 3)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
@@ -22,26 +22,26 @@ Color = Annotated[
         examples=["preset4"],
     ),
 ]
-#: The longest name that Outlook takes.
+#: The longest name that Outlook accepts.
 CategoryName = Annotated[Line, Field(max_length=255, examples=["Acme - billable"])]
 _WHOSE = "Whose; the caller's own if not given."
-#: Bytes of a name that a cursor holds; longer names that begin alike are in the order of their ids.
+#: The bytes of a name in a cursor. Longer names with an equal beginning are sorted by id.
 _KEPT = 120
 
 
 class IssueResource(Resource):
-    """What is wrong with a category, in words; none: there is no category (domain.md 3.4)."""
+    """What is wrong with a category, in words. none: there is no category (domain.md 3.4)."""
 
     kind: IssueKind
     reason: str
 
 
-#: Begins the cursors of this list, so that none of another one is taken for its.
+#: The prefix of this list's cursors, so that no other list's cursor is accepted.
 _OF_CATEGORIES = b"categories"
 
 
 class CategoryPlace(NamedTuple):
-    """Where a page of categories ended: name as it is compared, and id. Places are ordered as the list is."""
+    """The end of a page of categories: comparison key of the name, and id. Places sort like the list."""
 
     name: bytes
     id: UUID
@@ -57,7 +57,7 @@ class CategoryPlace(NamedTuple):
 
     @classmethod
     def of(cls, cursor: str | None) -> Self | None:
-        """The place of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
+        """The place in our cursor. Raises ValidationFailed naming ``cursor`` for any other text."""
         if cursor is None:
             return None
         try:
@@ -85,7 +85,7 @@ class CategoryQuery(Input):
 
 
 class CategoryCreate(Input):
-    """A category to add; its name is ``<customer> - <billing type>`` or Online."""
+    """A category to add. Its name is ``<customer> - <billing type>`` or Online."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
     store: Store = "outlook"
@@ -94,21 +94,21 @@ class CategoryCreate(Input):
 
 
 class CategoryUpdate(Changes):
-    """What may change of a category. Outlook never renames one: add another and delete this one."""
+    """The changes of a category. Outlook never renames one: add another and delete this one."""
 
     name: CategoryName = Field(default_factory=absent)
     color: Color = Field(default_factory=absent)
 
 
 class MissingCategoriesCreate(Input):
-    """Adds to Outlook what the archive uses and Outlook's list lacks."""
+    """Adds to Outlook the archive's categories that its list lacks."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
     color: Color = "none"
 
 
 class CategoryResource(Resource):
-    """A category and what its name says; ``issue`` tells why it is no valid one (domain.md 3.1, 3.2)."""
+    """A category and the meaning of its name. ``issue`` says why it is not valid (domain.md 3.1, 3.2)."""
 
     id: UUID
     user_id: UUID
@@ -137,7 +137,7 @@ class CategoryRuleListQuery(PageQuery):
 
 
 class CategoryRuleCreate(Input):
-    """Events with this trait get this category: suggested first, or given unasked with ``auto_apply``."""
+    """Events with this trait get this category: suggested first, or applied unasked with ``auto_apply``."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
     relation: Annotated[Relation, Field(strict=False)]
@@ -150,7 +150,7 @@ class CategoryRuleCreate(Input):
 
 
 class CategoryRuleUpdate(Changes):
-    """What may change of a rule; for another match add another one."""
+    """The changes of a rule. For another match, add another rule."""
 
     category: CategoryName = Field(default_factory=absent)
     auto_apply: bool = Field(default_factory=absent)

@@ -1,4 +1,4 @@
-"""What the archive says of categories: validation, statistics, suggestions (domain.md 3.3 to 3.6)."""
+"""Category reports of the archive: validation, statistics, suggestions (domain.md 3.3 to 3.6)."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal, LiteralString, Self
@@ -15,7 +15,7 @@ from shared.schemas.base import Day, Input, Instant, Line, Resource
 from shared.schemas.categories import CategoryName, IssueResource
 from shared.schemas.paging import PageQuery
 
-#: Most events that one request gives categories.
+#: The largest number of events that one request categorises.
 MOST_CHOICES = 100
 
 
@@ -23,9 +23,9 @@ _WHOSE = "Whose; the caller's own if not given."
 
 
 class RangeFields(Input):
-    """Two ways to say which events: by instants, or by local days of each configuration's own zone.
+    """Two ways to select events: by instants, or by local days in each configuration's own zone.
 
-    Events belong where they start, an all-day event to its local date (domain.md 2.2).
+    Events belong to their start, an all-day event to its local date (domain.md 2.2).
     """
 
     window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
@@ -37,7 +37,7 @@ class RangeFields(Input):
     configuration_id: UUID | None = None
 
     def check_range(self) -> None:
-        """Raise a validation error naming the field, unless one of both ways is taken."""
+        """Raise a validation error naming the field, unless exactly one of the two ways is used."""
         if self.first_day is None and self.last_day is None:
             first: date | None = self.window_start
             last: date | None = self.window_end
@@ -102,8 +102,8 @@ class StatisticsQuery(ReportQuery):
 class SuggestionQuery(RangeFields, PageQuery):
     """Parameters: a range, or one appointment.
 
-    From ``archive``: archived events. From ``calendar``: those of the source calendar of a configuration that
-    its archive does not hold: not yet, or left out; at most 62 days.
+    From ``archive``: archived events. From ``calendar``: events of a configuration's source calendar that its
+    archive does not have, at most 62 days.
     """
 
     source: Literal["archive", "calendar"] = "archive"
@@ -121,7 +121,7 @@ class SuggestionQuery(RangeFields, PageQuery):
 class CategoryFinding(Resource):
     """An event without one clear category, or with a valid one and no hours.
 
-    Another person's private one shows its times alone (6.3).
+    Another person's private event shows only its times (6.3).
     """
 
     appointment_id: UUID
@@ -144,18 +144,18 @@ class CategoryFinding(Resource):
 
 
 class IssueTotal(Resource):
-    """How many findings there are of one kind; an event may have several."""
+    """The number of findings of one kind. An event may have several."""
 
     kind: IssueKind
     count: int
 
 
 class ValidationTotals(Resource):
-    """Events of the whole range that took place and stand in the archive, by what their categories say.
+    """Events of the range that took place and are archived, by category state.
 
-    ``private`` are another person's, of which nothing is said. ``without_hours`` have a valid category and
-    count as no time, for they are all-day or free. ``not_taken_place`` were cancelled or declined and need no
-    category.
+    - ``private`` are another person's, of which nothing is shown.
+    - ``without_hours`` have a valid category and count no time, because they are all-day or free.
+    - ``not_taken_place`` were cancelled or declined and need no category.
     """
 
     events: int
@@ -181,7 +181,7 @@ class ValidationReport(Resource):
 
 
 class TallyResource(Resource):
-    """A number of events that count as time, and their hours, two places."""
+    """The number of events that count as time, and their hours, two decimals."""
 
     count: int
     hours: float = Field(description="Gross: the hours of all events added up.")
@@ -199,7 +199,7 @@ class CustomerLine(TallyResource):
 class StatisticsTotals(Resource):
     """Events and their hours. ``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total``.
 
-    Net hours of customers can be more than those of the total, where events of two customers overlap.
+    The net hours of all customers can exceed the total's, if events of two customers overlap.
     """
 
     ambiguous: TallyResource = Field(
@@ -223,8 +223,8 @@ class StatisticsTotals(Resource):
 class StatisticsPeriod(StatisticsTotals):
     """One day, ISO week or month of the range. Events belong to the period in which they start.
 
-    A minute that several events cover belongs to the one that starts first. So the net hours of all periods
-    add up to those of the range. A period at an edge of the range holds what the range holds of it.
+    A minute that several events cover belongs to the first one. So the net hours of all periods add up to
+    those of the range. A period at an edge contains only its part of the range.
     """
 
     name: str = Field(examples=["2026-03-02", "2026-W10", "2026-03"])
@@ -233,7 +233,7 @@ class StatisticsPeriod(StatisticsTotals):
 
 
 class NotCounted(Resource):
-    """How many events count as no time for one reason."""
+    """How many events do not count, for one reason."""
 
     reason_code: WhyNot
     count: int
@@ -242,9 +242,9 @@ class NotCounted(Resource):
 class StatisticsResource(StatisticsTotals):
     """Events that count as time, and their hours, over all archives of a person or in one of them.
 
-    An event counts whole in the range in which it starts. One that stands in several archives counts once.
-    With ``customer`` the total is that of the customer; ``ambiguous`` are then events that name the customer
-    among others, and in no other number.
+    An event counts fully in the range in which it starts. An event in several archives counts once. With
+    ``customer``, the total is that customer's. ``ambiguous`` are then events that name this customer among
+    others, and they are in no other number.
     """
 
     user_id: UUID | None
@@ -256,7 +256,7 @@ class StatisticsResource(StatisticsTotals):
 
 
 class EvidenceResource(Resource):
-    """So many events of the past that share ``match`` had the category."""
+    """This many past events that share ``match`` had the category."""
 
     relation: Relation
     match: str
@@ -274,11 +274,10 @@ class SuggestionResource(Resource):
 
 
 class SuggestedEvent(Resource):
-    """An event without one valid category, with candidates, the best first.
+    """An event without one valid category, with candidates, best first.
 
-    An ambiguous one has its own categories as the first candidates.
-
-    One that is not archived has no appointment: ``event_id`` names it in its calendar.
+    The first candidates of an ambiguous event are its own categories. An event that is not archived has no
+    appointment, and ``event_id`` names it in its calendar.
     """
 
     appointment_id: UUID | None
@@ -325,7 +324,7 @@ class Choice(Input):
 
 
 class SuggestionsApply(Input):
-    """What to apply: chosen categories, and in a range what the owner's ``auto_apply`` rules say."""
+    """What to apply: chosen categories, and in a range the owner's ``auto_apply`` rules."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
     choices: Annotated[list[Choice], Field(max_length=MOST_CHOICES)] = Field(default_factory=list)
@@ -349,13 +348,14 @@ type ApplyOutcome = Literal[
 
 
 class AppliedCategory(Resource):
-    """What became of one event.
+    """The result for one event.
 
-    ``applied``: the event in the calendar has the category now, the archive takes it over with its next run.
-    ``unchanged``: it had it. ``has_category``: its owner gave it another one meanwhile; it keeps that.
-    ``gone``: the calendar has no such event any more. ``not_found``: the archive has none, or not for the
-    caller.
-    ``changed_meanwhile``: somebody changed the event at that moment. ``failed``: ``reason_code`` is Graph's.
+    - ``applied``: the event in the calendar has the category now; the next run archives it.
+    - ``unchanged``: it had the category already.
+    - ``has_category``: its owner gave it another category in between, which stays.
+    - ``gone``, ``not_found``: the calendar, or the archive, has no such event that the caller may see.
+    - ``changed_meanwhile``: somebody changed the event at the same moment.
+    - ``failed``: ``reason_code`` is Graph's.
     """
 
     appointment_id: UUID | None
@@ -367,7 +367,7 @@ class AppliedCategory(Resource):
 
 
 class AppliedCategories(Resource):
-    """What became of each event; ``next`` is set while the rules' range goes on: send it as ``cursor``."""
+    """The result for each event. ``next`` is set while the rules' range continues: send it as ``cursor``."""
 
     items: list[AppliedCategory]
     next: str | None

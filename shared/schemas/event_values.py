@@ -1,6 +1,6 @@
 """Values of an event that come from its calendar.
 
-Outlook chooses them, so an answer takes whatever is stored; the description names those that are known.
+Outlook chooses them, so an answer contains whatever is stored. The description lists the known ones.
 """
 
 from typing import Annotated

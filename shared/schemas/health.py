@@ -16,7 +16,7 @@ class Live(Resource):
 
 
 class Check(Resource):
-    """One dependency; ``reason`` says why it failed, of a failure without secrets."""
+    """One dependency. ``reason`` says why it failed, without secrets."""
 
     name: str
     ok: bool

@@ -38,7 +38,7 @@ class InvitationListQuery(PageQuery):
 
 
 class InvitationResource(Resource):
-    """An invitation; ``user_id`` is who accepted it."""
+    """An invitation. ``user_id`` is the person who accepted it."""
 
     id: UUID
     address: str
@@ -56,7 +56,7 @@ class InvitationResource(Resource):
 
 
 class MeDefaults(Resource):
-    """What a new archive configuration of the caller gets where it names nothing else."""
+    """Defaults of the caller's new archive configurations."""
 
     time_zone: str
     nightly_at: str

@@ -1,4 +1,4 @@
-"""Events of calendars kept in our database (domain.md 1)."""
+"""Events of calendars in our database (domain.md 1)."""
 
 import unicodedata
 from datetime import datetime
@@ -14,17 +14,17 @@ from shared.schemas.paging import PageQuery
 
 #: Longest body, in characters.
 BODY_LENGTH = 200_000
-#: Exchange keeps no more of a subject or a category (domain.md 2.6).
+#: Exchange stores no more of a subject or a category (domain.md 2.6).
 SUBJECT_LENGTH = 255
 _LINE_BREAKS = "\n\r\t"
-#: They make a text show in another order than it is stored (Unicode TR36, "Bidirectional Text Spoofing").
+#: They show a text in another order than it is stored (Unicode TR36, "Bidirectional Text Spoofing").
 _BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def _printable(value: str) -> str:
-    """Refuses bidi controls, and control characters other than line breaks and tabs.
+    """Refuse bidi controls, and control characters except line breaks and tabs.
 
-    Other formatting characters are common in texts that are pasted from a mail.
+    Other formatting characters are common in text that is pasted from a mail.
     """
     for character in value:
         is_control = unicodedata.category(character) in ("Cc", "Cs") and character not in _LINE_BREAKS
@@ -54,7 +54,7 @@ _ALL_DAY = "For an all-day event midnight UTC of its date, whatever its zone."
 
 
 class LocalEventListQuery(PageQuery):
-    """Which events: those that intersect ``[window_start, window_end)``."""
+    """Selects events that intersect ``[window_start, window_end)``."""
 
     window_start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
     window_end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
@@ -85,7 +85,7 @@ class LocalEventCreate(Input):
 
 
 class LocalEventUpdate(Changes):
-    """What may change of an event."""
+    """The changes of an event."""
 
     subject: EventSubject = Field(default_factory=absent)
     start: Instant = Field(default_factory=absent, description=_ALL_DAY)
@@ -103,7 +103,7 @@ class LocalEventUpdate(Changes):
 
 
 class LocalEventSummary(Resource):
-    """An event in a list. Another person's private one shows its times and "Private" only (6.3)."""
+    """An event in a list. Another person's private one shows only its times and "Private" (6.3)."""
 
     id: UUID
     local_calendar_id: UUID

@@ -23,13 +23,13 @@ type Reason = Annotated[
 
 
 class ApprovalRequest(Input):
-    """For how long an approval is asked for."""
+    """How long the requested approval lasts."""
 
     days: Days = DEFAULT_DAYS
 
 
 class Approving(Input):
-    """What an Admin approves; the reason is needed where the person read objected, and told to them."""
+    """An Admin's approval. A reason is required if the person read objected, and is shown to them."""
 
     days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = Field(
         default=None, description="For how many days it holds; as asked for if null."
@@ -44,7 +44,7 @@ class Reasoned(Input):
 
 
 class ObjectionDecision(Reasoned):
-    """What another Admin decides about an objection; the person read is told the reason."""
+    """Another Admin's decision about an objection. The person read is told the reason."""
 
     goes_on: bool
 
@@ -58,22 +58,22 @@ class Agreement(Input):
 
 
 class AssistantName(Input):
-    """Who acts for the caller in what is asked of their mailbox; null: nobody."""
+    """The assistant for requests about the caller's mailbox. null: nobody."""
 
     assistant_id: UUID | None = Field(description="Entra object id of a person of the tenant.")
 
 
 class ApprovalListQuery(PageQuery):
-    """Which approvals."""
+    """Selects approvals."""
 
     status: ApprovalStatusName | None = None
 
 
 class MailboxApprovalResource(Resource):
-    """What a configuration may read of whose mailbox, into which archive, what for and until when.
+    """What a configuration may read of whose mailbox, into which archive, why and until when.
 
-    ``person_id`` and ``archive_person_id`` are object ids. ``starts_at``: there is no other Admin, so it
-    starts by itself then unless the person read objects.
+    ``person_id`` and ``archive_person_id`` are object ids. ``starts_at``: no other Admin exists, so it starts
+    at that time unless the person read objects.
     """
 
     id: UUID
@@ -107,7 +107,7 @@ class MailboxApprovalResource(Resource):
 
 
 class OwnMailboxResource(Resource):
-    """What is open about the caller's mailbox and those they act for, and who acts for the caller."""
+    """Open requests about the caller's and their principals' mailboxes, and the assistant."""
 
     read_by: list[MailboxApprovalResource]
     assistant_id: UUID | None

@@ -1,4 +1,4 @@
-"""The month of a person: hours, what needs them, overlaps, modifications, every event (domain.md 2.20)."""
+"""The month of a person: hours, open points, overlaps, modifications and every event (domain.md 2.20)."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -17,12 +17,12 @@ from shared.schemas.category_reports import TallyResource
 from shared.schemas.event_values import Importance, ShowAs
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-#: Monday first, as ``date.weekday`` counts.
+#: Monday first, as in ``date.weekday``.
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class MonthQuery(Input):
-    """Whose month, and what a working day is."""
+    """Whose month, and the length of a working day."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = Field(default=None, description="Only what this archive holds.")
@@ -45,7 +45,7 @@ class MonthQuery(Input):
 
 
 class MonthFigures(Resource):
-    """Hours of what counts. Gross, all but ``private`` add up to ``total``; net, a minute counts once."""
+    """Hours of what counts. All gross hours except ``private`` add up to ``total``."""
 
     total: TallyResource
     billable: TallyResource
@@ -56,7 +56,7 @@ class MonthFigures(Resource):
 
 
 class MonthWeek(MonthFigures):
-    """The days of an ISO week that lie in the month, both included."""
+    """The days of an ISO week that are in the month, both ends included."""
 
     name: str = Field(examples=["2026-W10"])
     first_day: date
@@ -73,7 +73,7 @@ class MonthDay(MonthFigures):
 
 
 class MonthCustomer(Resource):
-    """Hours of one customer, and how many net hours it had in the month before."""
+    """The hours of one customer, and its net hours in the previous month."""
 
     customer: str
     special: Special | None
@@ -84,13 +84,13 @@ class MonthCustomer(Resource):
 
 
 class MonthBefore(MonthFigures):
-    """The month before, for comparison."""
+    """The previous month, for comparison."""
 
     month: str = Field(examples=["2026-02"])
 
 
 class MonthAttention(Resource):
-    """Something that needs its owner. The list has the most hours at stake first."""
+    """Something that needs its owner. The list is sorted by hours at stake, most first."""
 
     kind: AttentionKind = Field(description="What sort of thing needs the person.")
     name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
@@ -111,7 +111,7 @@ class MonthAttention(Resource):
 
 
 class MonthOverlapMember(Resource):
-    """An event of an overlap; of another person's private one only the times are told."""
+    """An event of an overlap. Another person's private one shows only its times."""
 
     source_key: str
     appointment_id: UUID | None
@@ -127,7 +127,7 @@ class MonthOverlapMember(Resource):
 
 
 class MonthProposal(Resource):
-    """What the automatic rules would do with an overlap; ``kept`` and ``dropped`` are keys of its members."""
+    """What the automatic rules would do. ``kept`` and ``dropped`` are keys of its members."""
 
     kept: list[str]
     dropped: list[str]
@@ -135,7 +135,7 @@ class MonthProposal(Resource):
 
 
 class MonthOverlapResource(Resource):
-    """Events whose times intersect. ``proposal`` is null where no rule decides."""
+    """Events whose times intersect. ``proposal`` is null if no rule decides."""
 
     id: UUID
     configuration_id: UUID
@@ -174,7 +174,7 @@ class UnappliedModification(Resource):
 
 
 class MonthEventResource(Resource):
-    """An event that starts in the month; another person's private one shows its times and "Private"."""
+    """An event that starts in the month. Another person's private one shows only its times and "Private"."""
 
     appointment_id: UUID | None
     configuration_id: UUID
@@ -200,7 +200,7 @@ class MonthEventResource(Resource):
 
 
 class MonthNotCounted(Resource):
-    """How many events count as no time for one reason."""
+    """How many events do not count, for one reason."""
 
     reason_code: WhyNot
     count: int
@@ -208,7 +208,7 @@ class MonthNotCounted(Resource):
 
 
 class MonthResource(MonthFigures):
-    """A person's month, out of the archive. Only what counts as time is added up."""
+    """A person's month, from the archive. Only what counts as time is added up."""
 
     user_id: UUID | None
     display_name: str

@@ -1,4 +1,4 @@
-"""Notifications: what people are told (domain.md 10)."""
+"""Notifications to people (domain.md 10)."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class NotificationListQuery(PageQuery):
-    """Which notifications: read or not, of one kind."""
+    """Selects notifications: read or not, of one kind."""
 
     unread: bool | None = Field(default=None, description="true: those nobody has read; false: the others.")
     kind: Annotated[NotificationClass, Field(strict=False)] | None = None
 
 
 class NotificationUpdate(Changes):
-    """What may change of a notification."""
+    """The changes of a notification."""
 
     read: bool = Field(default_factory=absent)
 
 
 class NotificationsRead(Input):
-    """Up to when everything is read; what came, or changed, after it stays unread."""
+    """Up to when everything is read. Later or changed ones stay unread."""
 
     until: Instant
 
@@ -45,11 +45,11 @@ class NotificationsMarked(Resource):
 
 
 class NotificationResource(Resource):
-    """One thing told, without any content of events (domain.md 6.3).
+    """One notification, without any content of events (domain.md 6.3).
 
-    ``transaction_id`` stays the same while it is told anew, as when a backfill goes on. ``user_id`` is whose
-    archive it is about; with the audience ``admins`` the tenant's Admins read it together. ``count`` is the
-    number of things it is about, ``resource_type`` and ``resource_id`` what to look at.
+    ``transaction_id`` stays the same when it is updated, for example while a backfill continues. ``user_id``
+    is the owner of the archive. With the audience ``admins``, the tenant's Admins share it. ``count`` is the
+    number of things it is about. ``resource_type`` and ``resource_id`` name what to look at.
     """
 
     id: UUID
@@ -78,6 +78,6 @@ class NotificationResource(Resource):
 
 
 class NotificationPage(Page[NotificationResource]):
-    """One page, newest first; ``unread`` counts all that nobody has read, whatever was asked for."""
+    """One page, newest first. ``unread`` counts all unread ones, whatever the filters are."""
 
     unread: int

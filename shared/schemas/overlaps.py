@@ -1,4 +1,4 @@
-"""Overlaps: groups of events whose times intersect, and what is decided about them (domain.md 5)."""
+"""Overlaps: groups of events whose times intersect, and their resolutions (domain.md 5)."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -30,14 +30,14 @@ _COLUMNS = (
     "version",
 )
 type ResolutionAction = Literal["keep", "keep_all"]
-#: Most events that one resolution names.
+#: The largest number of events in one resolution.
 MAX_MEMBERS = 1000
-#: Most groups that one request decides.
+#: The largest number of groups in one request.
 MAX_CHOICES = 100
 
 
 class OverlapListQuery(DatedPageQuery):
-    """Which groups: of one person, of a configuration, of one status, of a range."""
+    """Selects groups: of one person, a configuration, a status, a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
@@ -47,10 +47,10 @@ class OverlapListQuery(DatedPageQuery):
 
 
 class OverlapResolution(Input):
-    """What its owner decides: the events that are kept, or all of them although they overlap (5.5).
+    """The owner's resolution: the events to keep, or all of them although they overlap (5.5).
 
-    Events that are not kept are left out of the archive; one that was archived before keeps its copy and
-    does not count as time any more.
+    Other events are left out of the archive. If one was archived before, it keeps its copy and no longer
+    counts as time.
     """
 
     action: ResolutionAction
@@ -72,7 +72,7 @@ class OverlapResolution(Input):
 
 
 class OverlapChoice(OverlapResolution):
-    """What is decided about one of several groups."""
+    """The resolution of one of several groups."""
 
     id: UUID = Field(description="Id of the overlap.")
     if_match: Annotated[str, StringConstraints(pattern=r'^"[0-9]{1,18}"$')] | None = Field(
@@ -83,7 +83,7 @@ class OverlapChoice(OverlapResolution):
 
 
 class OverlapChoices(Input):
-    """What is decided about several groups; each stands or fails by itself."""
+    """Resolutions of several groups. Each succeeds or fails alone."""
 
     items: list[OverlapChoice] = Field(
         min_length=1, max_length=MAX_CHOICES, description="The decisions, each about another overlap."
@@ -98,7 +98,7 @@ class OverlapChoices(Input):
 
 
 class OverlapOutcome(Resource):
-    """What became of one decision."""
+    """The result of one resolution."""
 
     id: UUID = Field(description="Id of the overlap.")
     outcome: Literal["decided", "unchanged", "failed"] = Field(
@@ -117,7 +117,7 @@ class OverlapOutcome(Resource):
 
 
 class OverlapOutcomes(Resource):
-    """What became of each decision, in the order of the request."""
+    """The result of each resolution, in the order of the request."""
 
     outcomes: dict[str, int] = Field(
         description="How many decisions came to each end.", examples=[{"decided": 2, "failed": 1}]
@@ -126,10 +126,10 @@ class OverlapOutcomes(Resource):
 
 
 class OverlapMemberResource(Resource):
-    """An event of a group, with its times after modifications; what it is about is null if unknown.
+    """An event of a group, with its times after modifications. Its subject is null if unknown.
 
-    ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
-    person's private event only times and ``source_key`` are told (6.3).
+    ``verdict`` is the policy's (kept, dropped, flagged). ``kept`` is what was decided since. Of another
+    person's private event, only the times and ``source_key`` are shown (6.3).
     """
 
     source_key: str
@@ -148,7 +148,7 @@ class OverlapMemberResource(Resource):
 
 
 class OverlapSummary(Resource):
-    """A group in a list; ``end`` is the latest end of its events."""
+    """A group in a list. ``end`` is the latest end of its events."""
 
     id: UUID
     user_id: UUID
@@ -164,7 +164,7 @@ class OverlapSummary(Resource):
 
     @classmethod
     def fields_of(cls, group: "OverlapGroup") -> dict[str, Any]:
-        """What a summary says of the group."""
+        """The fields of a summary of the group."""
         return {name: getattr(group, name) for name in _COLUMNS} | {
             "user_id": group.owner_id,
             "start": group.start_at,
@@ -173,13 +173,13 @@ class OverlapSummary(Resource):
 
 
 class ResolvedOverlap(OverlapSummary):
-    """A group that was decided, and the run that carries the decision out; null: one will be queued soon."""
+    """A resolved group, and the run that carries the resolution out. null: one will be queued soon."""
 
     run_id: UUID | None
 
 
 class OverlapDecision(Resource):
-    """What was decided about a group, by its owner or because nobody did in time."""
+    """The resolution of a group, by its owner or by expiry."""
 
     action: ResolutionAction | None = Field(description="What its owner chose; null if nobody did.")
     status: OverlapStatus = Field(description="What became of the group.")
@@ -187,14 +187,14 @@ class OverlapDecision(Resource):
 
     @classmethod
     def of(cls, stored: "Mapping[str, Any] | None") -> Self | None:
-        """The decision as it is stored; None where there is none."""
+        """The resolution in its stored form. None if there is none."""
         if stored is None:
             return None
         return cls(action=stored.get("action"), status=stored["status"], kept=stored.get("kept", []))
 
 
 class OverlapLogEntry(Resource):
-    """One thing that a rule, a run or a person did about a group."""
+    """One action of a rule, a run or a person on a group."""
 
     occurred_at: datetime
     actor: str = Field(
@@ -210,16 +210,16 @@ class OverlapLogEntry(Resource):
 
     @classmethod
     def of(cls, stored: "Mapping[str, Any]") -> Self:
-        """An entry as it is stored."""
+        """An entry in its stored form."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
         told = {"occurred_at": stored["at"], "actor": stored["by"], "source_key": stored.get("key")}
         return cls(**named | told)
 
 
 class OverlapResource(OverlapSummary):
-    """One group with its events and all that rules and people did about it.
+    """One group with its events and its log.
 
-    ``proposal`` is the resolution it had before an event changed (5.9).
+    ``proposal`` is the resolution before an event changed (5.9).
     """
 
     members: list[OverlapMemberResource]

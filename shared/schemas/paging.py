@@ -1,4 +1,4 @@
-"""Cursor paging: ``{"items": […], "next": …}``; ``next`` is opaque and null on the last page."""
+"""Cursor paging: ``{"items": […], "next": …}``. ``next`` is opaque, and null on the last page."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from shared.schemas.base import Input, Resource
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-#: Ends the cursors of numbered lists, so that none is taken for one of a list in order of time.
+#: The suffix of cursors of numbered lists, so that none is accepted by a list in order of time.
 _OF_PLACES = b"numbers"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the sort instant (UTC, microseconds) and the id of its last row."""
+    """The end of a page: the sort instant (UTC, microseconds) and the id of its last row."""
 
     instant: datetime
     id: UUID
@@ -32,7 +32,7 @@ class Position:
 
     @classmethod
     def of(cls, cursor: str | None) -> "Position | None":
-        """The position of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
+        """The position in our cursor. Raises ValidationFailed naming ``cursor`` for any other text."""
         if cursor is None:
             return None
         microseconds, row_id = _unpack(cursor)
@@ -44,7 +44,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page of numbered rows ended: the number and the id of its last row."""
+    """The end of a page of numbered rows: the number and the id of its last row."""
 
     number: int
     id: UUID
@@ -55,7 +55,7 @@ class Place:
 
     @classmethod
     def of(cls, cursor: str | None) -> "Place | None":
-        """The place of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
+        """The place in our cursor. Raises ValidationFailed naming ``cursor`` for any other text."""
         return None if cursor is None else cls(*_unpack(cursor, _OF_PLACES))
 
 
@@ -79,14 +79,14 @@ def _not_ours() -> ValidationFailed:
 
 @dataclass(frozen=True, slots=True)
 class Slice[Row, End: (Position, Place) = Position]:
-    """A page of rows inside, and where the next one starts; None on the last page."""
+    """A page of rows, and where the next one starts. None on the last page."""
 
     rows: Sequence[Row]
     next: End | None
 
     @classmethod
     def cut(cls, rows: Sequence[Row], limit: int, place: Callable[[Row], End]) -> "Slice[Row, End]":
-        """A page out of up to ``limit + 1`` rows: the one too many says that there is a next page."""
+        """A page from up to ``limit + 1`` rows: the extra one shows that there is a next page."""
         shown = rows[:limit]
         return cls(shown, place(shown[-1]) if len(rows) > limit else None)
 
@@ -104,7 +104,7 @@ class PageQuery(Input):
 
     @property
     def after(self) -> Position | None:
-        """Where the page starts; raises ValidationFailed naming ``cursor``."""
+        """Where the page starts. Raises ValidationFailed naming ``cursor``."""
         return Position.of(self.cursor)
 
 

@@ -1,4 +1,4 @@
-"""People in bulk, legal holds, offboarding, exports and erasures (domain.md 15)."""
+"""Adding people in bulk, legal holds, offboarding, exports and erasures (domain.md 15)."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -18,7 +18,7 @@ type Address = Annotated[Line, Field(max_length=254, examples=["ada@example.com"
 
 
 class BulkAdd(Input):
-    """Whom to add: a list of addresses, or an Entra group with the groups within it."""
+    """Whom to add: a list of addresses, or an Entra group with its nested groups."""
 
     addresses: Annotated[list[Address], Field(min_length=1, max_length=1000)] | None = None
     group_id: UUID | None = Field(default=None, description="Object id of an Entra group.")
@@ -28,12 +28,12 @@ class BulkAdd(Input):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.addresses is None) == (self.group_id is None):
-            raise PydanticCustomError("one_of", "name either addresses or a group", {"field": "addresses"})
+            raise PydanticCustomError("either_or", "name either addresses or a group", {"field": "addresses"})
         return self
 
 
 class BulkEntry(Resource):
-    """What became, or would become, of one entry; ``reason_code`` says why one failed."""
+    """The actual or expected result for one entry. ``reason_code`` says why it failed."""
 
     address: str
     display_name: str
@@ -62,7 +62,7 @@ class BulkEntry(Resource):
 
 
 class BulkResultResource(Resource):
-    """Every entry in the order of the request, or of the group; how many came to which end."""
+    """Every entry in the order of the request or of the group, and the number with each result."""
 
     dry_run: bool
     outcomes: dict[str, int]
@@ -70,7 +70,7 @@ class BulkResultResource(Resource):
 
 
 class OffboardingResource(Resource):
-    """What was going on for a person and was stopped; their archive stays."""
+    """The person's work that was stopped. Their archive stays."""
 
     user_id: UUID
     offboarded_at: datetime
@@ -103,7 +103,7 @@ class LegalHoldResource(Resource):
 
 
 class ExportWish(Input):
-    """What an export is to hold, where an Admin asks for another person's."""
+    """What an export contains, if an Admin requests another person's."""
 
     private_events: bool = Field(
         default=False,
@@ -113,7 +113,7 @@ class ExportWish(Input):
 
 
 class UserExportResource(Resource):
-    """An export of everything we hold on a person; ``progress`` counts files of the archive."""
+    """An export of everything we store about a person. ``progress`` counts files of the archive."""
 
     id: UUID
     user_id: UUID
@@ -139,13 +139,13 @@ class UserExportResource(Resource):
 
 
 class UserExportContentQuery(Input):
-    """Which part of the file."""
+    """Selects a part of the file."""
 
     offset: int = Field(default=0, ge=0, le=2**50, description="Where the part begins, in bytes.")
 
 
 class ErasureListQuery(PageQuery):
-    """Which erasures of the tenant."""
+    """Selects erasures of the tenant."""
 
     user_id: UUID | None = Field(
         default=None, description="Only those of this person, who may be gone by now."
@@ -161,7 +161,7 @@ class ErasureListQuery(PageQuery):
 
 
 class ErasureWish(Input):
-    """What is to be erased beside all that we hold."""
+    """What to erase besides everything that we store."""
 
     remove_copies: bool = Field(
         default=False,

@@ -1,10 +1,10 @@
-"""RFC 9457 problem details: the body of every answer that is not a success."""
+"""RFC 9457 problem details: the body of every error answer."""
 
 from shared.schemas.base import Resource
 
 
 class FieldProblem(Resource):
-    """One field that breaks a rule; ``field`` is a dotted path in the body, or a parameter's name."""
+    """One invalid field. ``field`` is a dotted path in the body, or a parameter's name."""
 
     field: str
     message: str
@@ -12,16 +12,16 @@ class FieldProblem(Resource):
 
 
 class ReachedLimit(Resource):
-    """A limit that was reached, and the value in force (domain.md 6.6)."""
+    """A limit that was reached, and its value."""
 
     name: str
     value: int | float
 
 
 class Problem(Resource):
-    """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457; the rest is ours.
+    """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457. The rest is ours.
 
-    ``limit`` stands where ``code`` is ``limit_reached`` or ``rate_limited``.
+    ``limit`` is present if ``code`` is ``limit_reached`` or ``rate_limited``.
     """
 
     type: str

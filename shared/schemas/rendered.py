@@ -1,6 +1,6 @@
-"""JSON of a model made without it: for what is read most, building the models costs more than reading.
+"""JSON of a model without building the model, which costs more than frequent reads.
 
-A test holds what is rendered against its model.
+A test compares the result with the model.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ class Rendered[Model]:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage[Item]:
-    """A page of rendered items; ``following`` is the cursor of the next one, None on the last."""
+    """A page of rendered items. ``following`` is the cursor of the next one, None on the last."""
 
     items: Sequence[Rendered[Item]]
     following: str | None
 
     def json(self, following: str | None) -> bytes:
-        """The page as JSON, with the cursor of the next one as the caller is to see it."""
+        """The page as JSON, with the next page's cursor in the caller's form."""
         listed = b",".join([item.json for item in self.items])
         return b'{"items":[%b],"next":%b}' % (listed, orjson.dumps(following))

@@ -9,12 +9,12 @@ from shared.domain.identity.disclosure import report_for_others, report_for_owne
 from shared.schemas.base import Resource
 
 _NOT_TOLD = " Null where it would tell others about private events."
-#: Where the public name of a stored number is not its own.
+#: Stored numbers whose public name differs.
 _STORED = {"source_events": "source"}
 
 
 class RunReport(Resource):
-    """What became of the source events of a run, what was done beside them, and what it cost.
+    """The outcomes of a run's source events, its other results, and its cost.
 
     Each source event has exactly one outcome: `archived` to `failed` and `private` add up to `source_events`.
     """
@@ -95,7 +95,7 @@ class RunReport(Resource):
 
     @classmethod
     def of(cls, stored: Mapping[str, Any], *, own: bool) -> Self:
-        """The report as it is stored; ``own``: the reader is the person whose events it is about."""
+        """The report in its stored form. ``own``: the reader is the person whose events it is about."""
         shown = (report_for_owner if own else report_for_others)(stored)
         named: dict[str, Any] = {name: shown.get(_STORED.get(name, name)) for name in cls.model_fields}
         return cls(**named)

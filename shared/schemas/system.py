@@ -42,7 +42,7 @@ _SIGN_IN = "What becomes of a person of the tenant who signs in and is no user y
 
 
 class SystemSettingsUpdate(Changes):
-    """What to set. A field that is null goes back to the installation's default."""
+    """Settings to change. null restores the installation's default."""
 
     default_lookback_days: Annotated[int, Field(ge=0, le=60)] | None = Field(
         default=None, description=_LOOKBACK
@@ -81,7 +81,7 @@ class SystemSettingsUpdate(Changes):
 
 
 class SystemSettingsResource(Resource):
-    """The tenant's settings as they are in force."""
+    """The tenant's settings in force."""
 
     default_lookback_days: int = Field(description=_LOOKBACK)
     nightly_at: str = Field(description=_NIGHTLY)
@@ -101,7 +101,7 @@ class SystemSettingsResource(Resource):
 
 
 class Component(Resource):
-    """One thing the system needs; nothing of what it says is secret."""
+    """One thing that the system needs. Nothing in it is secret."""
 
     name: Literal[
         "database",
@@ -124,7 +124,7 @@ class Component(Resource):
 
 
 class SystemHealth(Resource):
-    """The whole system at a glance. Counts are the caller's tenant's."""
+    """The health of the whole system. Counts are those of the caller's tenant."""
 
     status: Literal["healthy", "degraded", "failing"]
     checked_at: datetime
@@ -136,7 +136,7 @@ class SystemHealth(Resource):
 
 
 class DoctorCheck(Resource):
-    """One thing the installation needs, and what to do where it is not right."""
+    """One thing that the installation needs, and what to do if it is wrong."""
 
     name: Literal[
         "graph_consent",
@@ -154,7 +154,7 @@ class DoctorCheck(Resource):
 
 
 class DoctorReport(Resource):
-    """Whether the installation is set up as it must be."""
+    """Whether the installation is set up correctly."""
 
     ok: bool = Field(description="Whether nothing is wrong or unknown.")
     checked_at: datetime

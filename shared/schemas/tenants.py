@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TenantCreate(Input):
-    """A tenant to let in."""
+    """A tenant to give access."""
 
     id: UUID = Field(
         description="Its tenant id at Entra.", examples=["7d9f3d2c-3c1f-4b52-9a52-4e3f0a5d8c11"], strict=False
@@ -22,7 +22,7 @@ class TenantCreate(Input):
 
 
 class TenantUpdate(Changes):
-    """What may change of a tenant. An inactive one's people are refused from their next request on."""
+    """The changes of a tenant. People of an inactive one are refused from their next request on."""
 
     name: Line = Field(default_factory=absent)
     active: bool = Field(default_factory=absent)

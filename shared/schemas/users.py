@@ -1,4 +1,4 @@
-"""Users: the people whose mailboxes are worked on (domain.md 1)."""
+"""Users: the people whose mailboxes we work on (domain.md 1)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +11,7 @@ from shared.schemas.paging import PageQuery
 
 
 class UserCreate(Input):
-    """A person to add. The object id and display name are Graph's if not given."""
+    """A person to add. Object id and display name come from Graph if they are not given."""
 
     address: Annotated[
         Line,

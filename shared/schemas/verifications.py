@@ -16,18 +16,18 @@ from shared.schemas.window import WindowWish
 if TYPE_CHECKING:
     from shared.database.models.verifications import Verification, VerificationFinding
 
-#: What is not read from the row of a finding as it is.
+#: Fields that are not read unchanged from a finding's row.
 _BESIDE = ("fields", "copy_ids", "appointment_id", "subject")
 
 type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
 
 
 class VerificationStart(WindowWish):
-    """The half-open window ``[window_start, window_end)``; without it, the last of what is archived."""
+    """The half-open window ``[window_start, window_end)``. Without it, the last archived time."""
 
 
 class FindingCounts(Resource):
-    """How many differences of each kind were found."""
+    """The number of differences of each kind."""
 
     missing: int = 0
     doubled: int = 0
@@ -39,9 +39,9 @@ class FindingCounts(Resource):
 class VerificationBalance(Resource):
     """Why the totals differ, by reason.
 
-    ``copies`` are ``records`` less ``records_without_copy`` and with ``copies_without_record``;
-    ``source_events`` likewise. Of another person's calendar the reasons that events' words decide about are
-    one, ``set_aside`` (domain.md 6.3). ``unread`` could not be read, in the ``source`` or the ``archive``.
+    ``copies`` are ``records``, less ``records_without_copy``, plus ``copies_without_record``. The same is
+    true for ``source_events``. For another person's calendar, reasons that depend on events' words are one
+    number, ``set_aside`` (domain.md 6.3). ``unread`` could not be read in the ``source`` or the ``archive``.
     """
 
     records_without_copy: dict[str, int] = Field(
@@ -66,7 +66,7 @@ class VerificationBalance(Resource):
 
     @classmethod
     def of(cls, explained: Mapping[str, dict[str, int]], *, own: bool) -> Self:
-        """What was stored of it; ``own``: the reader is the person whose events they are."""
+        """From the stored form. ``own``: the reader is the person whose events they are."""
         values = {part: dict(counts) for part, counts in explained.items()}
         if not own:
             counts = values.get("records_without_copy", {})
@@ -80,7 +80,7 @@ _BY_WORDS = ("merged", "consumed", "left_out", "flagged")
 
 
 class VerificationResource(Resource):
-    """One verification; ``found`` once it is over, ``reason`` where it could not go on."""
+    """One verification. ``found`` is set once it is over, ``reason`` if it could not continue."""
 
     id: UUID
     configuration_id: UUID
@@ -105,7 +105,7 @@ class VerificationResource(Resource):
 
     @classmethod
     def of(cls, verification: "Verification", *, own: bool) -> Self:
-        """The resource of a row; ``own``: the reader is the person whose events were compared."""
+        """The resource of a row. ``own``: the reader is the person whose events were compared."""
         columns = columns_of(verification, cls, "found", "explained")
         explained = verification.explained
         counts = verification.counts
@@ -117,15 +117,15 @@ class VerificationResource(Resource):
 
 
 class FindingListQuery(PageQuery):
-    """Which findings."""
+    """Selects findings."""
 
     kind: FindingKindName | None = None
 
 
 class FindingResource(Resource):
-    """One difference, without contents: neither the source's nor the copy's.
+    """One difference, without contents of the source or the copy.
 
-    One about another person's private event says when it starts, and no more (6.3).
+    A finding about another person's private event shows only when it starts (6.3).
     """
 
     id: UUID
@@ -151,9 +151,9 @@ class FindingResource(Resource):
     def of(
         cls, finding: "VerificationFinding", *, shown: bool, about: tuple[UUID, str] | None = None
     ) -> Self:
-        """The resource of a row; not ``shown`` to whom its event is another person's private one.
+        """The resource of a row. Not ``shown`` if its event is another person's private one.
 
-        ``about`` are the appointment and the subject of what it is about, as far as they are recorded.
+        ``about`` are the appointment and subject of the finding, if recorded.
         """
         detail: dict[str, Any] = finding.detail
         columns = columns_of(

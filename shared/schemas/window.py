@@ -1,4 +1,4 @@
-"""A window that a caller may name, wholly or not at all (domain.md 1)."""
+"""A window that a caller may give, completely or not at all (domain.md 1)."""
 
 from datetime import datetime
 from typing import Self
@@ -11,7 +11,7 @@ from shared.schemas.paging import PageQuery
 
 
 class WindowWish(Input):
-    """The half-open window ``[window_start, window_end)``: both ends or none, which each wish explains."""
+    """The half-open window ``[window_start, window_end)``: both ends or none."""
 
     window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
     window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
@@ -20,14 +20,14 @@ class WindowWish(Input):
     def _whole_and_ordered(self) -> Self:
         if (self.window_start is None) != (self.window_end is None):
             missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
+            raise PydanticCustomError("range_incomplete", "name both ends of the window", {"field": missing})
         if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 
 class DatedPageQuery(PageQuery, WindowWish):
-    """A list of what has a place in the calendar: all of it, or what begins in a half-open window."""
+    """A list of things with a place in the calendar: all, or those that begin in a half-open window."""
 
     window_start: Instant | None = Field(
         default=None,
@@ -42,7 +42,7 @@ class DatedPageQuery(PageQuery, WindowWish):
 
     @property
     def begins_in(self) -> tuple[datetime, datetime] | None:
-        """The range in which it begins, its end excluded; None: anywhere."""
+        """The range in which it begins, with an exclusive end. None: anywhere."""
         if self.window_start is None or self.window_end is None:
             return None
         return self.window_start, self.window_end

@@ -1,6 +1,6 @@
 """The orchestration of an archive run and its activities (design.md, Archive).
 
-The orchestrator passes ids only; the truth is the database, which every activity reads afresh. Activities
+The orchestrator passes only ids. The database holds the state, and every activity reads it again. Activities
 are idempotent: each may run twice, even at the same time.
 """
 
@@ -26,7 +26,7 @@ blueprint = df.Blueprint()
 
 ROUNDS_PER_GENERATION = 25
 RECONCILE_ATTEMPTS = 30
-# Rounds in a row without any progress, each after its wait: then the run ends and the next one retries.
+# Rounds in a row without progress, each after its wait. Then the run ends and the next one retries.
 IDLE_ROUNDS = 60
 WORKFLOW = orchestrations.Workflow(
     what="archive run",
@@ -39,13 +39,16 @@ WORKFLOW = orchestrations.Workflow(
 
 @blueprint.orchestration_trigger(context_name="ctx")
 def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
-    """Settle, plan, apply until nothing is left, finish. Input: ``run_id``, and where a generation ended."""
+    """Reconcile, plan, apply until nothing is left, finish.
+
+    The input has ``run_id``, and the counters of the previous generation.
+    """
     run_id = input["run_id"]
     done = _Done(input.get("writes", 0), input.get("done", 0), input.get("failed", 0))
     begun = yield ctx.call_activity("begin_archive_run", input=run_id, retry_policy=RETRY)
     if not begun["mine"]:
         return None
-    # Absent from the history of an instance that an earlier version began.
+    # Missing in the history of an instance that an earlier version began.
     patient = begun.get("patient", False)
     reason = None
     try:
@@ -66,7 +69,7 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
             reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
         if patient and orchestrations.database_was_away(failure):
-            # The run is not over: the dispatcher starts it again, and it goes on where it was.
+            # The run is not over. The dispatcher starts it again, and it continues.
             raise
         reason = orchestrations.reason_of(failure)
     ctx.set_custom_status(done.status | {"step": "finishing", "percent": FINISHING})
@@ -79,7 +82,7 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
 
 
 class _Done:
-    """How many of the ``planned`` writes were done or failed so far, in all generations."""
+    """How many of the ``planned`` writes are done or failed so far, in all generations."""
 
     def __init__(self, planned: int, done: int, failed: int) -> None:
         self.planned = planned
@@ -88,7 +91,7 @@ class _Done:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What a client sees while the run writes."""
+        """The progress for clients while the run writes."""
         percent = applying_percent(self.planned, self.done + self.failed)
         return {
             "step": "applying",
@@ -121,7 +124,7 @@ def _apply(
 
 
 def _reconcile(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:
-    """Settle until no operation is open, or leave the rest to the next run."""
+    """Reconcile until no operation is open, or leave the rest to the next run."""
     for attempt in range(RECONCILE_ATTEMPTS):
         progress = yield ctx.call_activity(
             "settle_archive_run",
@@ -135,9 +138,9 @@ def _reconcile(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:
 
 @blueprint.activity_trigger(input_name="run")
 async def begin_archive_run(run: str) -> dict[str, Any]:
-    """Make the run the running one; ``mine`` is false where it waits for another or is over.
+    """Make the run the running one. ``mine`` is false if it waits for another run or is over.
 
-    ``patient``: a step that fails because the database was away does not end it.
+    ``patient``: a step that fails because the database was away does not end the run.
     """
     begun = await get_application().run_driver.begin(UUID(run))
     return {"mine": begun.mine, "correlation_id": begun.correlation_id, "patient": begun.patient}
@@ -145,14 +148,17 @@ async def begin_archive_run(run: str) -> dict[str, Any]:
 
 @blueprint.activity_trigger(input_name="step")
 async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
-    """Find out what became of open operations: ``{open, resume_at}``."""
+    """Reconcile open operations: ``{open, resume_at}``.
+
+    The name is part of running instances' histories, so it stays.
+    """
     progress = await get_application().run_driver.reconcile(UUID(step["run_id"]), step["attempt"])
     return {"open": progress.open, "resume_at": _iso(progress.resume_at)}
 
 
 @blueprint.activity_trigger(input_name="run")
 async def plan_archive_run(run: str) -> dict[str, Any]:
-    """Plan the run; returns the counts."""
+    """Plan the run. Returns the counts."""
     return asdict(await get_application().run_driver.plan(UUID(run)))
 
 
@@ -174,7 +180,7 @@ async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> d
 
 
 async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
-    """Start the orchestration of a run; its first activity checks whose turn it is. See Workflow.start."""
+    """Start the orchestration of a run. Its first activity checks whose turn it is. See Workflow.start."""
     await WORKFLOW.start(client, run_id)
 
 

@@ -1,4 +1,4 @@
-"""One kind of workflow: its orchestrations are started, looked after, retried and paused in one way."""
+"""One kind of workflow: starts, checks, retries and pauses its orchestrations in one way."""
 
 import asyncio
 import logging
@@ -18,21 +18,21 @@ from shared.errors import NotFound
 
 logger = logging.getLogger(__name__)
 
-#: How many instances are looked up at the same time.
+#: Instances that are looked up at the same time.
 LOOKUPS_AT_ONCE: Final = 10
-#: How many instances are started at the same time.
+#: Instances that are started at the same time.
 STARTS_AT_ONCE: Final = 16
 # Continued as new: between two generations of a long orchestration.
 _LIVING: Final = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
-# The extension answers ALREADY_EXISTS for an instance that may not be replaced. It knows that case by the
-# exception of the storage provider: one it does not know becomes INTERNAL with the provider's text. Source:
+# The extension answers ALREADY_EXISTS for an instance that may not be replaced. It recognises this case by
+# the storage provider's exception. An unknown exception becomes INTERNAL with the provider's text. Source:
 # Azure/azure-functions-durable-extension, TaskHubGrpcServer.StartInstance.
 _MAY_MEAN_EXISTS: Final = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
-# By name: the host hands on no more of an exception.
+# By name, because the host passes on nothing else of an exception.
 _DATABASE_AWAY: Final = ("Unavailable", "LockTimeout")
-#: What goes wrong between the worker and the Durable backend.
+#: Errors between the worker and the Durable backend.
 _PASSING: Final = (grpc.aio.AioRpcError, OSError)
-#: Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
+#: The only retries of infrastructure (design.md): the database or the worker was away for a moment.
 RETRY: Final = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
     max_number_of_attempts=3,
@@ -42,14 +42,14 @@ RETRY: Final = RetryPolicy(
 
 
 class OrchestratedWork(Protocol):
-    """The service whose work an orchestration carries."""
+    """The service whose work an orchestration carries out."""
 
     def acting_for(self, work_id: UUID, /) -> AbstractAsyncContextManager[object]:
-        """Act with the correlation of the work. Raises NotFound."""
+        """Act with the work's correlation id. Raises NotFound."""
         ...
 
     async def mark_dispatched(self, *work_ids: UUID) -> None:
-        """Note that orchestrations were started, or are alive."""
+        """Record that orchestrations were started, or are alive."""
         ...
 
 
@@ -71,18 +71,17 @@ class Workflow:
         return f"{self.prefix}{work_id}"
 
     async def start(self, client: df.DurableFunctionsClient, work_id: UUID) -> None:
-        """Start an orchestration and note that it was; one that is at work already is left alone.
+        """Start an orchestration and record it. A running one is left alone.
 
-        Raises what the Durable client raises.
+        Raises the errors of the Durable client.
         """
         await self._begin(client, work_id)
         await self.service().mark_dispatched(work_id)
 
     async def start_all(self, client: df.DurableFunctionsClient, ids: Sequence[UUID]) -> None:
-        """Start several at a time, and note each group that was started at once.
+        """Start several at a time, and record each group that was started at once.
 
-        One that cannot be started is logged and keeps no other one waiting: the next tick starts it
-        (domain.md 8.2).
+        One that cannot be started is logged and blocks no other one. The next tick starts it (domain.md 8.2).
         """
         for group in batched(ids, STARTS_AT_ONCE, strict=False):
             begun = (self._begin(client, each) for each in group)
@@ -98,8 +97,7 @@ class Workflow:
     async def look_after(self, client: df.DurableFunctionsClient, ids: Sequence[UUID]) -> None:
         """Start those again whose orchestration is missing, failed or over (design.md, Start).
 
-        One that cannot be looked up or started is logged and keeps no other one waiting: the next tick
-        tries it again.
+        One that cannot be looked up or started is logged and blocks no other one. The next tick retries it.
         """
         places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
@@ -134,7 +132,7 @@ class Workflow:
 
 
 def wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any]:
-    """Sleep until an instant in ISO 8601 with an offset; not at all without one, or where it is past."""
+    """Sleep until an instant in ISO 8601 with an offset. Does not sleep without one, or if it is past."""
     if instant is None:
         return
     wait = datetime.fromisoformat(instant) - ctx.current_utc_datetime.replace(tzinfo=UTC)
@@ -150,10 +148,10 @@ def reason_of(failure: TaskFailedError) -> str:
 async def start(
     client: df.DurableFunctionsClient, orchestrator: str, instance_id: str, given: Mapping[str, Any]
 ) -> bool:
-    """Start an instance; False, and no error, where one of that id is at work already.
+    """Start an instance. False, without an error, if one with that id is running.
 
-    Two dispatchers may start the same one, or an answer was lost: either way it runs. An instance that is
-    over is replaced. Raises what the Durable client raises.
+    Two dispatchers may start the same one, or an answer was lost. Either way it runs. An instance that is
+    over is replaced. Raises the errors of the Durable client.
     """
     try:
         await client.schedule_new_orchestration(orchestrator, input=dict(given), instance_id=instance_id)
@@ -167,16 +165,16 @@ async def start(
 
 
 def database_was_away(failure: TaskFailedError) -> bool:
-    """Whether an activity failed in every attempt for want of the database (``shared.database.failures``)."""
+    """Whether every attempt failed because the database was away (``shared.database.failures``)."""
     return failure.details.error_type.rpartition(".")[2] in _DATABASE_AWAY
 
 
 async def lives(client: df.DurableFunctionsClient, instance_id: str) -> bool:
-    """Whether the instance exists and is not over. Raises what the Durable client raises."""
+    """Whether the instance exists and is not over. Raises the errors of the Durable client."""
     return await status(client, instance_id) in _LIVING
 
 
 async def status(client: df.DurableFunctionsClient, instance_id: str) -> str:
-    """The status of an instance, in Durable's words; ``none`` if there is no such instance."""
+    """The status of an instance, in Durable's words. ``none`` if it does not exist."""
     state = await client.get_orchestration_state(instance_id, fetch_payloads=False)
     return "none" if state is None else str(state.runtime_status.name)

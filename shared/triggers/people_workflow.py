@@ -1,7 +1,7 @@
 """The orchestrations of exports and erasures of persons, and their activities (domain.md 15).
 
-The orchestrators pass ids only; the truth is the database, which every activity reads afresh. Activities are
-idempotent: each may run twice, even at the same time.
+The orchestrators pass only ids. The database holds the state, and every activity reads it again. Activities
+are idempotent: each may run twice, even at the same time.
 """
 
 import logging
@@ -19,11 +19,11 @@ from shared.triggers import orchestrations
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
 
-#: Activities of one generation of an erasure's orchestration, so that its history stays short.
+#: Activities per generation of an erasure's orchestration, so that its history stays short.
 ROUNDS_PER_GENERATION: Final = 25
-#: Looks at one instance that should be over, a quarter of a minute apart, before it is ended by force.
+#: Checks of one instance that should be over, a quarter of a minute apart, before it is terminated.
 PATIENCE: Final = 20
-# Infrastructure's retries live here alone (design.md): the database, Graph or a store was away for a moment.
+# The only retries of infrastructure (design.md): the database, Graph or a store was away for a moment.
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=5),
     max_number_of_attempts=5,
@@ -50,7 +50,7 @@ ERASURE = orchestrations.Workflow(
 
 @blueprint.orchestration_trigger(context_name="ctx")
 def export_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
-    """Prepare the file; say why where that fails."""
+    """Prepare the file. Record the reason if that fails."""
     export_id = input["export_id"]
     try:
         state = yield ctx.call_activity("prepare_user_export", input=export_id, retry_policy=_RETRY)
@@ -63,7 +63,7 @@ def export_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[A
 
 @blueprint.orchestration_trigger(context_name="ctx")
 def erase_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
-    """Advance until it is over, waiting where something must end by itself first. Input: ``erasure_id``."""
+    """Advance until it is over, and wait for things that must end first. Input: ``erasure_id``."""
     erasure_id = input["erasure_id"]
     waits = input.get("waits", 0)
     try:
@@ -91,7 +91,7 @@ def erase_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[An
 
 @blueprint.activity_trigger(input_name="export")
 async def prepare_user_export(export: str) -> str:
-    """Write the file of an export; the state it is in then."""
+    """Write the file of an export. Returns its state."""
     exports = get_application().user_exports
     export_id = UUID(export)
     async with exports.acting_for(export_id):
@@ -102,7 +102,7 @@ async def prepare_user_export(export: str) -> str:
 
 @blueprint.activity_trigger(input_name="failure")
 async def fail_user_export(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
-    """Note that an export could not be prepared."""
+    """Record that an export could not be prepared."""
     exports = get_application().user_exports
     export_id = UUID(failure["id"])
     async with exports.acting_for(export_id):
@@ -124,7 +124,7 @@ async def advance_user_erasure(round: dict, client: df.DurableFunctionsClient) -
 
 @blueprint.activity_trigger(input_name="failure")
 async def fail_user_erasure(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
-    """Note why an erasure cannot go on."""
+    """Record why an erasure cannot continue."""
     eraser = get_application().eraser
     erasure_id = UUID(failure["id"])
     async with eraser.acting_for(erasure_id):
@@ -143,9 +143,9 @@ async def start_user_erasure(client: df.DurableFunctionsClient, erasure_id: UUID
 
 
 class _Hub:
-    """The task hub's histories; with ``force`` an instance that does not end is terminated.
+    """The task hub's histories. With ``force``, an instance that does not end is terminated.
 
-    What it was for is over by then: it has nothing left to do but to end.
+    Its work is over by then, so ending is all that is left to do.
     """
 
     def __init__(self, client: df.DurableFunctionsClient, *, force: bool) -> None:
@@ -153,7 +153,7 @@ class _Hub:
         self._force = force
 
     async def forget(self, instance_id: str) -> bool:
-        """Purge an instance; False while it is not over."""
+        """Purge an instance. False while it is not over."""
         if not await orchestrations.lives(self._client, instance_id):
             await self._client.purge_orchestration(instance_id)
             return True

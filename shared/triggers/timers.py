@@ -23,7 +23,7 @@ WORKFLOWS: Final[dict[str, Workflow]] = {
 
 
 class DurableOrchestrations:
-    """The orchestrations of the dispatcher's work, at the host that came with the call."""
+    """The orchestrations of the dispatcher's work, at the host that made the call."""
 
     def __init__(self, client: df.DurableFunctionsClient) -> None:
         self.client = client
@@ -37,8 +37,8 @@ class DurableOrchestrations:
         await WORKFLOWS[work].look_after(self.client, ids)
 
 
-# One timer, since Azure scales each timer function on an instance of its own (functions-host.md). Twice a
-# minute, so that work without an orchestration is started again within 60 seconds.
+# One timer, because Azure scales each timer function on its own instance (functions-host.md). Twice a minute,
+# so that work without an orchestration restarts within 60 seconds.
 @blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=False)
 @blueprint.durable_client_input(client_name="client")
 async def dispatch(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:

@@ -1,7 +1,7 @@
 """The orchestration of a verification and its activities (domain.md 2.15).
 
-As in the archive's workflow, the orchestrator passes ids only and every activity may run twice, even at the
-same time: a later attempt supersedes the one before it.
+As in the archive's workflow, the orchestrator passes only ids, and every activity may run twice, even at the
+same time. A later attempt supersedes earlier ones.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
 
 ROUNDS_PER_GENERATION = 25
-# Rounds in a row in which nothing was compared, each after its wait (domain.md 8.3).
+# Rounds in a row without any comparison, each after its wait (domain.md 8.3).
 IDLE_ROUNDS = 10
 WORKFLOW = orchestrations.Workflow(
     what="verification",
@@ -33,7 +33,7 @@ WORKFLOW = orchestrations.Workflow(
 
 @blueprint.orchestration_trigger(context_name="ctx")
 def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
-    """Compare until nothing is left, then finish. Input: ``verification_id``, where a generation ended."""
+    """Compare until nothing is left, then finish. Input: ``verification_id``, and a generation's counters."""
     verification_id, idle = input["verification_id"], input.get("idle", 0)
     percent = input.get("percent", 0)
     begun = yield ctx.call_activity("begin_verification", input=verification_id, retry_policy=RETRY)
@@ -65,7 +65,7 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
             return None
     except TaskFailedError as failure:
         if begun["patient"] and orchestrations.database_was_away(failure):
-            # It is not over: the dispatcher starts it again, and it goes on where it was.
+            # It is not over. The dispatcher starts it again, and it continues.
             raise
         reason = orchestrations.reason_of(failure)
     ctx.set_custom_status({"step": "finishing", "percent": percent})
@@ -80,7 +80,7 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
 
 @blueprint.activity_trigger(input_name="verification")
 async def begin_verification(verification: str) -> dict[str, Any]:
-    """Start the verification or go on with it; ``mine`` is false when it is over.
+    """Start the verification, or continue it. ``mine`` is false if it is over.
 
     ``patient``: a step that fails because the database was away does not end it.
     """
@@ -109,7 +109,7 @@ async def compare_verification(step: dict) -> dict[str, Any]:  # type: ignore[ty
 
 @blueprint.activity_trigger(input_name="step")
 async def finish_verification(step: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
-    """Write the counts; returns the state."""
+    """Write the counts. Returns the state."""
     verifications, verification_id = get_application().verifications, UUID(step["verification_id"])
     async with verifications.acting_for(verification_id):
         state = await verifications.finish(verification_id, step["reason"], gone=step["gone"])

@@ -72,9 +72,7 @@ async def test_health_tells_what_fails(stack: Stack, acceptance_point: Acceptanc
     assert well["schema_revision"] >= well["schema_expected"]
 
 
-async def test_further_tenant_is_let_in_and_taken_out(
-    stack: Stack, acceptance_point: AcceptancePoint
-) -> None:
+async def test_further_tenant_gets_and_loses_access(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """A row lets another tenant's people in, to see their own tenant alone, and takes them out at once."""
     admin = Api(stack.client, stack.api, await stack.token())
     other = Api(stack.client, stack.api, await stack.token("admin@contoso.example.com", tenant=CONTOSO))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_examples_of_the_description(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Taken anew, every request is accepted, and answers have the fields and kinds of values described."""
+    """Taken again, every request is accepted, and answers have the fields and kinds of values described."""
     boxes = demonstration.tenant(datetime.now(UTC).date())
     await load_mailboxes(stack, [*boxes, demonstration.newcomer()])
     people = [

@@ -355,7 +355,7 @@ async def test_privacy_automation(stack: Stack, acceptance_point: AcceptancePoin
 
 
 async def test_categories_are_judged_and_suggested(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Issues by kind, hours by customer, and a suggestion out of his own history, applied on his word."""
+    """Issues by kind, hours by customer, and a suggestion from history, applied on the owner's word."""
     history = [meeting("Jour fixe", at(9, day), **ACME) for day in range(3)]
     events = [*history, meeting("Jour fixe", at(9, 3)), meeting("Odd", at(11), categories=["Acme billable"])]
     person = await Person.join(stack, "categories", events)

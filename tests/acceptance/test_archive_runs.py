@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_verification_puts_back_and_adopts(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Verify finds a copy edited and one deleted by hand; one is adopted, the other put back on his word."""
+    """Verify finds an edited and a deleted copy. One is adopted, the other put back, on the owner's word."""
     events = [meeting(f"Meeting {number}", at(9, number)) for number in range(5)]
     person = await Person.join(stack, "verified", events)
     archived = await person.configure()
@@ -143,7 +143,7 @@ async def test_kill_nine_under_every_policy(
 
 
 async def _killed(stack: Stack, name: str, moment: float) -> list[str]:
-    """Start everything, kill the host so many seconds later, start it again; what went wrong."""
+    """Verify finds an edited and a deleted copy. One is adopted, the other put back, on request."""
     this_month = datetime.now(UTC).date().replace(day=1)
     older = datetime.combine(months_before(this_month, 2), time(9), UTC)
     week_of_work = [
@@ -222,7 +222,7 @@ async def test_dry_run_is_what_the_run_does(stack: Stack, acceptance_point: Acce
 
 
 async def test_replace_rewrites_what_was_edited(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Replace mode rewrites edited copies in place and makes anew what is gone; nothing is doubled."""
+    """Replace mode rewrites edited copies in place and makes missing ones again. Nothing is doubled."""
     person = await Person.join(stack, "replaced", [meeting(f"Meeting {n}", at(9, n)) for n in range(4)])
     archived = await person.configure()
     await person.archive(archived)
@@ -363,7 +363,7 @@ async def test_audit_tells_of_a_run(stack: Stack, acceptance_point: AcceptancePo
 
 
 def months_before(first: date, number: int) -> date:
-    """The first day of the month so many before that of ``first``."""
+    """The first day of the month, this many months before that of ``first``."""
     for _ in range(number):
         first = (first - timedelta(days=1)).replace(day=1)
     return first

@@ -109,7 +109,9 @@ async def test_cold_start_from_the_package(
 async def test_a_deployment_in_the_middle_of_a_night_and_its_rollbacks(
     built: package.Package, tmp_path: Path, acceptance_point: AcceptancePoint
 ) -> None:
-    """N to N+1 while a run writes, back by itself, one rollback that is allowed and one that is refused."""
+    """N to N+1 while a run writes, an automatic rollback, one rollback that is permitted and one that is
+    refused.
+    """
     said: list[str] = []
     deployment = Deployment(said.append, QUICKLY)
     first = variant(built, tmp_path, "a", {})
@@ -136,7 +138,7 @@ async def test_a_deployment_in_the_middle_of_a_night_and_its_rollbacks(
                 break
             await asyncio.sleep(0.5)
         assert state == "completed"
-        # It goes back by itself when what was deployed does not work.
+        # It goes back automatically when the deployed version does not work.
         with pytest.raises(LocalError):
             await deployment.run(broken, target)
         assert any("rolling back" in line for line in said)
@@ -154,7 +156,7 @@ async def test_a_deployment_in_the_middle_of_a_night_and_its_rollbacks(
 
 
 class Abrupt(LocalTarget):
-    """An environment whose host is killed at a deployment (SIGKILL): nothing under way can end in order."""
+    """An environment whose host is killed at a deployment (SIGKILL): nothing in flight can end in order."""
 
     killed_when: Callable[[], Awaitable[None]] | None = None
 

@@ -65,7 +65,9 @@ async def test_first_sign_in_by_invitation(stack: Stack, acceptance_point: Accep
 async def test_offboarding_stops_the_work_and_keeps_the_archive(
     stack: Stack, acceptance_point: AcceptancePoint
 ) -> None:
-    """Who leaves is refused at once, his jobs pause, open overlaps are archived; his archive stays."""
+    """A person who leaves is refused at once, their jobs pause, open overlaps are archived, and their archive
+    stays.
+    """
     both = [meeting("Workshop", at(9), 120), meeting("Call", at(10))]
     person = await Person.join(stack, "leaver", both)
     archived = await person.configure(overlap_policy="flag", schedule={"kind": "daily", "at": "02:00"})
@@ -90,7 +92,9 @@ async def test_offboarding_stops_the_work_and_keeps_the_archive(
 
 
 async def test_an_export_holds_everything(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """He gets all that is held on him in one file, streamed in parts: tables as JSON Lines, a calendar."""
+    """People get everything that is stored about them in one file, in parts: tables as JSON Lines, a
+    calendar.
+    """
     events = [meeting(f"Meeting {number}", at(9, number)) for number in range(6)]
     person = await Person.join(stack, "exported", events)
     await person.archive(await person.configure())
@@ -152,6 +156,6 @@ async def traces(stack: Stack, secrets: tuple[str, ...]) -> list[str]:
 
 
 async def signs_in(stack: Stack, address: str) -> int:
-    """What he is answered who asks who he is."""
+    """The answer to a person who asks who they are."""
     own = Api(stack.client, stack.api, await stack.token(address, ("User",)))
     return (await own.request("GET", "me", accept=(403,))).status_code

@@ -120,9 +120,9 @@ class Nights:
         meanwhile: Callable[[], Coroutine[Any, Any, None]],
         halfway: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> list[str]:
-        """Archives one day of everybody while something else goes on; what went wrong in the runs.
+        """Archives one day of everybody while something else happens. Returns what went wrong in the runs.
 
-        ``halfway`` is done when half of the runs have been asked for, and before the rest.
+        ``halfway`` is done when half of the runs have been requested, and before the rest.
         """
         window = [(FIRST_DAY + timedelta(days=day + offset)).isoformat() for offset in (0, 1)]
         body = {"window_start": window[0], "window_end": window[1]}
@@ -166,7 +166,7 @@ class Nights:
         return "" if run["status"] == "completed" else f"{run['status']}: {run['report']}"
 
     async def found_wrong(self, nights: int) -> list[str]:
-        """Counts what stands in the archive calendars, event by event, after so many nights."""
+        """Counts the copies in the archive calendars, event by event, after the given nights."""
         expected = {f"Meeting {day}.{number}" for day in range(nights) for number in range(_EVENTS_A_DAY)}
         wrong = []
         self.copies = 0
@@ -209,7 +209,7 @@ def _moment(day: int, number: int, minutes: int = 0) -> str:
 def _next_version(folder: Path) -> Path:
     """The app as its next version: its runs begin twice, and the former version cannot replay that.
 
-    What the former version began it goes on with as it was, as a new version has to.
+    It continues unchanged what the former version began, as a new version must.
     """
     shutil.copytree(ROOT / "shared", folder / "shared", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "function_app.py").write_text((ROOT / "function_app.py").read_text())
@@ -274,7 +274,7 @@ async def test_nights_on_three_instances_with_kills(
 
 
 async def test_night_with_instances_that_hang(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
-    """Taken for dead, they go on in the middle of what others do by now: their leases are fenced."""
+    """Taken for dead, they continue in the middle of what others do by now. Their leases are fenced."""
     quick_lock = SHORT_TIMES | {"FUNCTIONS_DURABLE_LOCK_SECONDS": "2"}
     async with Stack(tmp_path / "system", instances={"all": 3}, env=quick_lock) as stack:
         system = Nights(stack, 1)
@@ -318,7 +318,7 @@ async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: A
             await system.instances.kill(system.instances.of_group("durable")[0])
             system.struck()
             await system.instances.add("durable", app=newer)
-            # For a while both versions are at work.
+            # For a while both versions are active.
             await asyncio.sleep(2)
             for name in system.instances.names:
                 await system.instances.replace(name, app=newer)

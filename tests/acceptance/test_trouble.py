@@ -23,7 +23,7 @@ _ASKERS = 8
 
 
 async def test_a_frozen_postgresql_is_told(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """A frozen PostgreSQL is told within 10 s, on the terminal and to whoever asks, under load too."""
+    """A frozen PostgreSQL is reported within 10 s, on the terminal and by the API, under load too."""
     headers = bearer(await stack.token())
     # Of several people: each may ask only so often.
     others = [bearer(await stack.token(f"asker{number}@example.com")) for number in range(_ASKERS)]

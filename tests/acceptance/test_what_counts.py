@@ -14,7 +14,7 @@ BOTH: Json = {"categories": ["Acme - billable", "Beta - billable"]}
 async def test_what_counts(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """Hours are those a person would count: by modification, resolution, category, archive and deletion."""
     events = [
-        # Monday: "Extended" is archived by itself, its meeting is entered later.
+        # Monday: "Extended" is archived alone, and its meeting is entered later.
         meeting("Extended", at(10), 30, **ACME),
         # Tuesday: the owner says that the call inside the workshop did not take place.
         meeting("Workshop", at(9, 1), 120, **ACME),

@@ -56,7 +56,7 @@ def main() -> None:
     if options.what is not None and options.what not in benchmarks:
         parser.error(f"unknown benchmark {options.what}: choose from {', '.join(benchmarks)}")
     chosen = [options.what] if options.what else list(benchmarks)
-    # Ratios hold on a busy machine as far as both sides were slowed alike: whoever reads them should know.
+    # Ratios hold on a busy machine if both sides were slowed equally. The reader should know.
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", file=sys.stderr)
     measured = {name: asyncio.run(_measured(benchmarks[name])) for name in chosen}
     if options.json:

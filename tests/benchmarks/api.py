@@ -1,15 +1,15 @@
-"""Requests a second and latencies of our API, beside what else could have served them.
+"""Requests per second and latencies of our API, compared with other ways to serve the same.
 
-Every server runs one process on the same machine and database, and is asked in turn at each number of
-clients, several rounds; the row of a server is the round with the median p99. ``hello`` is a function in the
-same host that does nothing: what the host itself costs; ``bare`` is one that does a single query with the
-driver alone and returns the JSON PostgreSQL made: what no API that reads can beat here. FastAPI and Flask
-ask the database for the same rows, but believe the caller; ours validates a token for each request, as it
-always does. The limit of requests of one caller is lifted by name: each client is a person of their own.
+Every server runs one process on the same machine and database. Each is asked in turn at each number of
+clients, in several rounds. The row of a server is the round with the median p99. ``hello`` is a function in
+the same host that does nothing, to show what the host costs. ``bare`` does a single query with the driver
+alone and returns the JSON that PostgreSQL made. No API that reads can be faster here. FastAPI and Flask query
+the same rows, but believe the caller. Ours validates a token for each request, as always. The limit of
+requests per caller is lifted by name: each client is a person of their own.
 
 Create and update change events of a local calendar, with an Idempotency-Key and their audit row. Only ours
-and ``hello`` are asked them. Ratios are taken within each round; ``served`` ones and those of CPU do not
-change with what else the machine does (see ``load``).
+and ``hello`` serve them. Ratios are taken within each round. ``served`` ones and those of CPU do not depend
+on the machine's other load (see ``load``).
 """
 
 import json

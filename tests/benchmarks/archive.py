@@ -1,11 +1,11 @@
-"""Archiving against the limit the service itself sets, and against the way of the predecessor.
+"""Archiving, compared with the service's own limit and with the predecessor.
 
-The bound for N new events at L seconds a request is ``ceil(N/4)·L + ceil(N/1000)·L``: Outlook runs four
-requests of a mailbox at once (graph.md, $batch), and a page holds 1000 events. Time is measured from the
-202 of the request to the end of the run's row, through the real host, warm; the simulator and PostgreSQL
-are processes of their own. Many mailboxes at once are bound by the machine as well: no run of all of them
-is over before its longest mailbox, nor before the cores did the work that they did meanwhile. The work of
-other processes counts as well: it delays the runs, and says nothing of them.
+The bound for N new events at L seconds a request is ``ceil(N/4)·L + ceil(N/1000)·L``. Outlook runs four
+requests of a mailbox at once (graph.md, $batch), and a page holds 1000 events. Time is measured from the 202
+of the request to the end of the run's row, through the real host, warm. The simulator and PostgreSQL are
+processes of their own. With many mailboxes at once, the machine is a bound too. No run of all of them ends
+before its longest mailbox, nor before the cores did the work of that time. The work of other processes counts
+as well, because it delays the runs.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ async def _ours(system: System, archives: list[Archive], events: int, latency: f
 
 
 async def _archived(system: System, archives: list[Archive]) -> list[tuple[dict[str, Any], float]]:
-    """All at once. One by itself: its run and seconds from the 202; several: and the second of their end."""
+    """All at once. One alone: its run and seconds from the 202. Several: also the second of their end."""
     if len(archives) == 1:
         return [await system.archive(archives[0])]
     # Fifty that ask every second would be measured instead of what they ask about.

@@ -1,8 +1,8 @@
-"""Synchronous SQLAlchemy for threads: the way of the predecessor, for comparison.
+"""Synchronous SQLAlchemy for threads, as in the predecessor, for comparison.
 
-The sessions are SQLAlchemy's synchronous ones and each call blocks its thread. The driver is the one we use
-ourselves, run to its answer in the calling thread, so that what is compared is the way of working and not
-two drivers.
+The sessions are SQLAlchemy's synchronous ones, and each call blocks its thread. The driver is our own one,
+run to its answer in the calling thread. So the comparison is about the way of working and not about two
+drivers.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class _Lane:
 
 
 class BlockingDatabase:
-    """At most ``size`` connections, lent to threads one unit of work at a time."""
+    """At most ``size`` connections. Threads borrow one for each unit of work."""
 
     def __init__(self, url: str, size: int) -> None:
         self._lanes: queue.LifoQueue[_Lane] = queue.LifoQueue()

@@ -1,11 +1,11 @@
 """Cold start of our app against a bare durable one in the same host, bytecode compiled.
 
-Indexing is the time from the start of the host process to its home page, which it serves once it has loaded
-and indexed the app; the first request is one that validates a token and reads the database (for the bare
-app: its hello). It reads the caller's own appointments, as a page does that somebody opens. What else is
-asked for opens a session, and so loads SQLAlchemy: ``session_request`` is such a first request. All are taken
-in turn, several rounds, each in a new process; the ratios are those of the medians. Those of the
-processes' CPU do not change with what else the machine does.
+Indexing is the time from the start of the host process to its home page. The host serves it once it has
+loaded and indexed the app. The first request validates a token and reads the database (for the bare app: its
+hello). It reads the caller's own appointments, as a page does that somebody opens. Most others open a
+session, and so load SQLAlchemy: ``session_request`` is such a first request. All are taken in turn, several
+rounds, each in a new process. The ratios are those of the medians. Ratios of CPU do not depend on the
+machine's other load.
 """
 
 import statistics

@@ -1,7 +1,7 @@
 """Our bulk writes against COPY of the same rows, and against synchronous SQLAlchemy in a thread pool.
 
-A page of 1000 events becomes 1000 rows of the map and 1000 operations with their payload, in one
-transaction, as planning writes them; four pages are under way at a time.
+A page of 1000 events becomes 1000 rows of the map and 1000 operations with their payload. It is one
+transaction, as in planning. Four pages are in flight at a time.
 """
 
 import asyncio
@@ -138,7 +138,7 @@ async def _blocking(url: str, rows: int) -> Told:
         blocking.close()
 
 
-#: What the repository's statement fills in by itself.
+#: Columns that the repository's statement fills.
 _REST = {"payload_bytes": len(json.dumps(_PAYLOAD)), "previous_revision": ""}
 
 

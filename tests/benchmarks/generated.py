@@ -1,4 +1,4 @@
-"""A source calendar of any size that holds no more than a page, for measuring planning by itself."""
+"""A source calendar of any size that holds only one page, for measuring planning alone."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta

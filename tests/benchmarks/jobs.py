@@ -1,8 +1,8 @@
 """Claiming many due jobs: ours against synchronous SQLAlchemy in a thread pool.
 
-A claim inserts the run with its audit row and moves the job's next instant on, in one transaction, passing
-over what another worker holds (domain.md 8.2). Ours claims many jobs in a transaction. The baseline does it
-as schedulers in threads do: one job a transaction, in as many threads as ours has connections at most. A unit
+A claim inserts the run with its audit row and sets the job's next instant, in one transaction. It skips jobs
+that another worker holds (domain.md 8.2). Ours claims many jobs in a transaction. The baseline does it as
+schedulers in threads do: one job per transaction, in as many threads as ours has connections at most. A unit
 is the time until a due job was known to be claimed.
 """
 

@@ -1,7 +1,7 @@
 """A closed loop of HTTP clients, cheap enough to leave the machine to what it measures.
 
-Each client has one connection, and a new one where the server closes it, and sends its next request when it
-has the answer to the last one. Answers are read by Content-Length, which every server measured here sends.
+Each client has one connection, and a new one if the server closes it. It sends its next request when it has
+the answer to the last one. Answers are read by Content-Length, which every server measured here sends.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from uuid import uuid4
 
 _PATIENCE = 30.0
 _OK = (b"HTTP/1.1 200", b"HTTP/1.1 201")
-#: In the bytes of a request it stands for a key that no other request has.
+#: In the bytes of a request, this is replaced by a key that no other request has.
 UNIQUE = b"00000000-unique-key-000000000000"
 
 
 @dataclass(slots=True)
 class Load:
-    """What was seen by all clients together; latencies in seconds, ``errors`` by status line or exception.
+    """The results of all clients together. Latencies are in seconds, ``errors`` by status line or exception.
 
-    ``served`` are the latencies on the clock of the server's own CPU: what other processes do meanwhile does
-    not lengthen them. Of a server that is never idle they are the latencies it has on a quiet machine.
+    ``served`` are the latencies on the clock of the server's own CPU, so other processes do not lengthen
+    them. For a server that is never idle, they are its latencies on a quiet machine.
     """
 
     seconds: float

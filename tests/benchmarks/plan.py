@@ -1,7 +1,7 @@
 """How planning grows with the window, in time and in memory.
 
-Each size is planned by a process of its own, over the real database and through the real service; the
-events are generated page by page, so that what is held is what planning holds.
+Each size is planned by its own process, over the real database and through the real service. The events are
+generated page by page, so that the memory is that of planning.
 """
 
 import asyncio

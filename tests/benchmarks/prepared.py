@@ -1,4 +1,4 @@
-"""What prepared statements, lent connections and the own list are worth, each against the plain way."""
+"""What prepared statements, borrowed connections and the own list are worth, each against the plain way."""
 
 import asyncio
 import statistics
@@ -118,7 +118,7 @@ async def _row(name: str, ours: Work, plain: Work, times: int) -> dict[str, Any]
 
 
 async def _spent(work: Work, times: int) -> tuple[float, float]:
-    """Seconds, and seconds of this process' CPU, for so many repetitions."""
+    """Seconds, and seconds of this process' CPU, for this many repetitions."""
 
     async def lane() -> None:
         for _ in range(times // _AT_ONCE or 1):

@@ -47,7 +47,7 @@ def family_cpu_seconds(pid: int) -> float:
 
 
 def machine_cpu_seconds() -> float:
-    """Seconds in which the machine's cores were at work so far, for whatever process (proc(5), stat)."""
+    """Seconds in which the machine's cores were busy so far, for any process (proc(5), stat)."""
     user, nice, system, _idle, _waiting, irq, softirq, steal, *_ = map(
         int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
     )

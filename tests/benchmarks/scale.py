@@ -1,11 +1,10 @@
-"""What one, two and three instances of the app do on this machine, beside what its cores allow.
+"""What one, two and three instances of the app do on this machine, compared with what its cores permit.
 
 Two loads are measured. For requests, 32 people list their appointments through the front at the same time.
-For events, all mailboxes are archived at the same time.
-``cpu_ms`` is the work of every process of the system for one request or event, the asking included; a machine
-with ``cores`` cores can do at most ``bound`` of them a second. So ``of_bound`` says how near to the cores the
-system came, and one instance more helps only where it is far from 1. ``connections`` is the most that the
-database held at once.
+For events, all mailboxes are archived at the same time. ``cpu_ms`` is the work of every process of the
+system, the clients included, for one request or event. A machine with ``cores`` cores can do at most
+``bound`` of them a second. So ``of_bound`` says how near to the cores the system came. One more instance
+helps only if it is far from 1. ``connections`` is the most that the database held at once.
 """
 
 import asyncio
@@ -87,7 +86,7 @@ def _rates(number: int, seconds: float, used: float) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _connections(stack: Stack) -> AsyncIterator[list[int]]:
-    """The most connections of the app that the database had meanwhile."""
+    """The most connections that the app had during the block."""
     url = make_url(stack.owner_database_url).set(drivername="postgresql")
     connection = await asyncpg.connect(url.render_as_string(hide_password=False))
     most = [0]

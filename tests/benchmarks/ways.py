@@ -1,8 +1,8 @@
-"""One piece of work done in several ways, each in a process of its own on the same database.
+"""One piece of work done in several ways, each in its own process on the same database.
 
-A way is a coroutine function that gets the database's URL and a number, does its work, and tells the
-seconds each unit of it took. What is told beside: throughput, percentiles, the CPU of the process and of
-PostgreSQL, peak memory, and the most connections it had open.
+A way is a coroutine function. It gets the database's URL and a number, does its work, and returns the seconds
+of each unit. The report adds throughput, percentiles, the CPU of the process and of PostgreSQL, peak memory,
+and the most connections it had open.
 """
 
 import asyncio

@@ -143,7 +143,7 @@ async def test_one_correlation_id_runs_through_every_room_of_the_house(
     view = await api.app.archiving.get_run(owner, UUID(run_id))
     assert (view.run.correlation_id, view.run.report and view.run.report["archived"]) == (CORRELATION, 3)
 
-    # The repositories: the run's row, and every audit row since the request, whoever wrote it.
+    # The repositories: the run's row, and every audit row since the request, with any writer.
     async with database.session() as session:
         run = await ArchiveRunRepository(session).get(TENANT, UUID(run_id))
         assert run is not None

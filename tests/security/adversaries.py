@@ -1,7 +1,8 @@
-"""Texts that make a regular expression work hard: a beginning of what it matches, then long repetitions.
+"""Texts that make a regular expression slow: a beginning of what it matches, then long repetitions.
 
-A backtracking engine is slow where it can divide the same text between two parts of the pattern, or begins a
-search anew at each place of a long text. Both need a long run of what one part takes, and then a failure.
+A backtracking engine is slow in two cases. It can divide the same text between two parts of the pattern, or
+it begins a search again at each place of a long text. Both need a long run of what one part takes, and then a
+failure.
 """
 
 import re

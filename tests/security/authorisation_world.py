@@ -1,4 +1,4 @@
-"""Ada's things, and one request for each operation that succeeds for whoever may make it."""
+"""Ada's things, and one request for each operation that succeeds for every permitted caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -41,7 +41,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Every second positive request meets what exists; the others go out as they were generated."""
     meta = case.meta
     if case.method.upper() == "DELETE" and case.path_parameters.get("id") == _SEED["configuration"]:
-        # Everything else goes on from it.
+        # Everything else continues from it.
         case.path_parameters["id"] = str(uuid4())
     if meta is None or not meta.generation.mode.is_positive:
         return
@@ -54,7 +54,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember what was made: a link may go on from it."""
+    """Remember what was made, because a link may start from it."""
     if response.status_code in (200, 201, 202):
         _SEEN.update(_ID.findall(response.content.decode(errors="replace")))
 

@@ -1,7 +1,7 @@
-"""Every operation for people with an archive of another's mailbox (domain.md 6.5).
+"""Every operation, for people with an archive of another person's mailbox (domain.md 6.5).
 
-Carl archived Ada's calendar while he was an Admin. What he reaches through that archive follows from his role
-today and from the approval alone.
+Carl archived Ada's calendar while Carl was an Admin. What Carl can access through that archive depends on
+Carl's present role and on the approval alone.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ PRIVATE, NORMAL = "Ada's surgeon", "Ada's steering"
 
 @pytest.fixture
 async def carl(api: Caller, people: People, database: Database, world: World) -> World:
-    """Carl's archive of Ada's calendar, with a row of each kind, as he would ask for it."""
+    """Carl's archive of Ada's calendar, with a row of each kind, as Carl would request it."""
     oid = api.mailbox("carl@example.com", "Archive", "Team")
     async with database.session() as session:
         make = Factory(session)
@@ -141,7 +141,7 @@ async def test_an_admin_with_one_never_reads_a_private_event_through_it(
 async def test_after_losing_the_role_nothing_of_it_is_reached(
     api: Caller, people: People, database: Database, carl: World, roles: tuple[str, ...]
 ) -> None:
-    # He was seen as an Admin; whatever he asks for first without the role ends it.
+    # Carl was seen as an Admin. The first request without the role ends the access.
     await api("GET", "v1/me", token=api.person(carl.ada.oid, "Admin"))
     token = api.person(carl.ada.oid, *roles)
     listed = await api("GET", "v1/appointments", token=token, **WHOLE)

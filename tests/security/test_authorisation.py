@@ -1,7 +1,7 @@
 """Who may do what: every operation against every kind of caller (design.md, Who may).
 
-``REQUESTS`` holds one request for each operation that succeeds for whoever may make it. What the answers to
-the others must be follows from the declared roles and ownership alone.
+``REQUESTS`` holds one request for each operation that succeeds for every permitted caller. The answers to
+other callers follow from the declared roles and ownership alone.
 """
 
 from collections.abc import AsyncIterator
@@ -191,7 +191,7 @@ def told_too_much(
 
 
 def wish_text(wish: Wish) -> str:
-    """The id that the caller named himself: to hear it again tells him nothing."""
+    """The id that callers named themselves. Seeing it again reveals nothing to them."""
     return str(wish.id or SAMPLE_ID)
 
 
@@ -216,7 +216,7 @@ async def test_who_may_is_served(
             trips = api.simulator.counters.total.round_trips
             response = await ask(api, name, REQUESTS[name](world), token)
             reached = api.simulator.counters.total.round_trips > trips
-        # What a person was told is for him alone.
+        # A person's notifications are only for them.
         others = OPERATIONS[name].ownership is Ownership.ADDRESSED and kind != "User"
         expected = 404 if others and REQUESTS[name](world).id else OPERATIONS[name].status
         if name in FOR_THE_PERSON_READ and kind != "User":

@@ -21,5 +21,5 @@ async def test_the_contract_holds_under_arbitrary_requests(tmp_path: Path) -> No
     print(f"{role}: {outcome.requests} requests, {outcome.links} links")
     assert outcome.passed, outcome.report
     assert outcome.requests >= 500, outcome.report
-    # A User and an Auditor make few things that links go on from.
+    # A User and an Auditor make few things that links start from.
     assert outcome.links >= (10 if role == "Admin" else 0), outcome.report

@@ -1,6 +1,6 @@
-"""After an erasure neither the database, nor the storage, nor the host's state and logs tell of the person.
+"""After an erasure neither the database, nor the storage, nor the host's state and logs mention the person.
 
-Promised is a logical dump (``pg_dump``): rows that were deleted stay in PostgreSQL's own files until vacuum
+The promise is about a logical dump (``pg_dump``). Deleted rows stay in PostgreSQL's own files until vacuum
 and the recycling of its write-ahead log, and in backups of the server until they expire. The simulator's file
 is Microsoft's side of the wire: the mailbox itself is not ours to erase.
 """
@@ -126,7 +126,7 @@ async def work(stack: Stack, admin: Api, user: Any) -> str:
 
 
 async def ended(api: Api, path: str) -> Any:
-    """The resource when it is over; the test's own limit of time ends a wait for ever."""
+    """The resource when it is over. The test's own time limit ends an endless wait."""
     while True:
         found = (await api.request("GET", path)).json()
         if found["finished_at"] or found["status"] == "failed":

@@ -28,7 +28,7 @@ RANGE = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00
 
 @pytest.fixture
 async def people(api: Caller, database: Database) -> list[tuple[User, ArchiveConfiguration]]:
-    """Everyone with a calendar, a configuration and an appointment that carry a word of his own."""
+    """Everyone with a calendar, a configuration and an appointment that contain a word of their own."""
     oids = [api.mailbox(f"p{number}@example.com", f"Word{number:03}") for number in range(CALLERS)]
     async with database.session() as session:
         make = Factory(session)
@@ -82,7 +82,7 @@ class Person:
     def _wish(self, turn: int, headers: dict[str, str]) -> tuple[str, str, Any, dict[str, Any]]:
         own = f"v1/archive-configurations/{self._configuration.id}"
         if self._random.random() < 0.05:
-            # Asked of Graph on behalf of the caller: one token of his for all of his requests.
+            # Asked of Graph on behalf of the caller: one token for all of the caller's requests.
             return "GET", f"v1/users/{self._user.id}/calendars", None, {}
         kind = self._random.randrange(5)
         if kind == 0:

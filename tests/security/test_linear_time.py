@@ -17,7 +17,7 @@ from tests.security.adversaries import adversaries
 from tests.security.regular_expressions import Expression, expressions
 
 MEGABYTE: Final = 1_000_000
-#: Doubling the input takes at most so many times as long.
+#: Doubling the input takes at most this many times as long.
 RATIO: Final = 2.5
 _SMALL: Final = 1_000
 #: CPU seconds that call for a closer look: for a small text, and for a megabyte (in proportion for less).

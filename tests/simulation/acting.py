@@ -51,7 +51,7 @@ class Acting:
         self._person.remember()
 
     async def act(self, touch_copy: Deed) -> None:
-        """Do one thing to the mailbox, or to some copy by ``touch_copy``, wherever that is."""
+        """Do one thing to the mailbox, or to some copy by ``touch_copy``."""
         deeds = [deed for deed, _ in self._weights]
         weights = [weight for _, weight in self._weights]
         (deed,) = self._person.rng.choices([*deeds, touch_copy], weights=[*weights, 2])

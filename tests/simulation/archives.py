@@ -95,7 +95,7 @@ class LocalArchive:
         self.calendar_id = local_id(calendar)
 
     def enter(self, session: AsyncSession, owner_id: UUID, now: datetime) -> None:
-        """Make the calendar, in the transaction of whoever calls."""
+        """Create the calendar, in the caller's transaction."""
         session.add(
             LocalCalendar(
                 id=self._calendar,

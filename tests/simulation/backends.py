@@ -1,8 +1,8 @@
 """Connections to the real server that outlive the simulated ones, as behind a connection pooler.
 
-A new connection costs PostgreSQL milliseconds and a statement that is new to it a parse and a plan; the
-simulated connections of all seeds borrow these instead. What a simulated connection can see is the same: its
-transaction is rolled back when it ends, its statements are its own by name.
+A new connection costs PostgreSQL milliseconds, and a statement that is new to it costs a parse and a plan.
+The simulated connections of all seeds borrow these instead. A simulated connection sees no difference: its
+transaction is rolled back when it ends, and its statements are its own by name.
 """
 
 import select
@@ -117,7 +117,7 @@ class Backends:
         return Backend(key, server)
 
     def give_back(self, backend: Backend) -> None:
-        """Keep a sound connection for whoever comes next; its transaction is rolled back now."""
+        """Keep a sound connection for the next user. Its transaction is rolled back now."""
         try:
             backend.reset()
         except (OSError, ServerGone):
@@ -126,7 +126,9 @@ class Backends:
         self._idle[backend.key].append(backend)
 
     def forget_plans(self) -> None:
-        """Let every idle connection plan anew: a plan depends on how large tables were when it was made."""
+        """Let every idle connection plan again, because a plan depends on the size of tables when it was
+        made.
+        """
         for backends in self._idle.values():
             for backend in backends:
                 backend.ask(_DISCARD_PLANS)

@@ -10,8 +10,9 @@ from tests.simulation.fault_sites import Grudge
 
 _STARTUP = b"\0"
 _LONGEST_RESTART_SECONDS = 25.0
-# Each fault makes the next one so much rarer. A plan of many pages makes hundreds of calls and begins anew
-# after each broken one: at a constant rate it never ends, and no fault would strike what comes after it.
+# Each fault makes the next one rarer by this factor. A plan of many pages makes hundreds of calls and begins
+# again after each broken one. At a constant rate it would never end, and no fault would strike what comes
+# after it.
 _WEARS = 0.96
 
 

@@ -19,7 +19,7 @@ type Row = dict[str, Any]
 async def decide(
     host: Host, owner: Caller, rng: random.Random, groups: Sequence[Row], members: Sequence[Row]
 ) -> UUID | None:
-    """Settle one group somehow; returns the run to be started for it, if any."""
+    """Decide one group somehow. Returns the run to start for it, if any."""
     group = rng.choice(groups)
     ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
     kept = rng.choice((None, [], _apart(rng, ours), _apart(rng, ours)))

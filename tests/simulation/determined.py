@@ -1,20 +1,18 @@
-"""Whatever is random or asks for the time gets it from the seed and the loop, while one seed runs.
+"""Everything random, and every clock, gets its value from the seed and the loop while one seed runs.
 
-What else could make two runs of a seed differ, and where that is kept out:
+What else could make two runs of a seed differ, and how it is prevented:
 
-set order
-    ``PYTHONHASHSEED=0`` (``__main__``). What hashes by its address has an order of its own in each process:
-    asyncpg's set of statements to close, each of which is a call, is sorted.
-PostgreSQL's ``gen_random_uuid()`` and ``now()``
-    functions of the world's own before the built-in ones (``server_clock``).
-plans and row order
-    tables are truncated and kept plans dropped before a seed (``Prober.empty``, ``Backends.forget_plans``).
-time-outs of the server, which are real time
-    switched off (``backends.timeless``): a call that waits for a lock waits until nothing else can run.
-garbage
-    collected between seeds alone (``workers``).
-asyncpg's numbers of statements, which count through the process
-    the trace names statements by their text (``WireTransport.told``).
+- Set order: ``PYTHONHASHSEED=0`` (``__main__``). Objects that hash by address have another order in each
+  process. So asyncpg's set of statements to close, each of which is a call, is sorted.
+- PostgreSQL's ``gen_random_uuid()`` and ``now()``: functions of the world's own, found before the built-in
+  ones (``server_clock``).
+- Plans and row order: tables are truncated and cached plans dropped before a seed (``Prober.empty``,
+  ``Backends.forget_plans``).
+- Timeouts of the server, which are real time: switched off (``backends.timeless``). A call that waits for a
+  lock waits until nothing else can run.
+- Garbage: collected only between seeds (``workers``).
+- Statement numbers of asyncpg, which count through the process: the trace names statements by their text
+  (``WireTransport.told``).
 """
 
 import os

@@ -65,7 +65,7 @@ _OUTER = [fault for fault in Outer if fault is not Outer.NOTHING]
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What happens to one sub-request beyond what a Hit says."""
+    """What happens to one sub-request besides what a Hit says."""
 
     error_after: GraphError | None = None
     missing_before: bool = False

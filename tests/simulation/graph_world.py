@@ -142,7 +142,7 @@ class GraphWorld:
         return answer
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Work of the service: it goes on whatever becomes of the client."""
+        """Work of the service. It continues whatever happens to the client."""
         task = asyncio.get_running_loop().create_task(work, context=self.server_context.copy())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -187,7 +187,7 @@ class GraphTransport(httpx.AsyncBaseTransport):
         try:
             answer, exchange = await self._exchange(call, batch, outer)
         except asyncio.CancelledError:
-            # Cancelled from outside, not timed out: the service may well be at work on it still.
+            # Cancelled from outside, not timed out. The service may still work on it.
             if self.cancelled_at == loop.time():
                 world.abandoned.append(sent)
             raise

@@ -1,4 +1,4 @@
-"""What the judge of a world keeps while it goes on, and its comparison with the oracle at the end."""
+"""What the judge of a world keeps while it runs, and its comparison with the oracle at the end."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -117,7 +117,7 @@ class Judge:
         return first
 
     async def locked(self) -> bool:
-        """Whether a period is locked, whoever was told so."""
+        """Whether a period is locked, by any answer."""
         (locks,) = await self._rows("period_locks")
         return bool(locks)
 
@@ -182,7 +182,9 @@ class Judge:
         )
         problems += facts.judge()
         problems += self._minutes(copies, answers)
-        problems += check_hours(events, appointments, copies, facts.living, self._unsure(events))
+        problems += check_hours(
+            events, appointments, copies, facts.living, self._unsure(events) | facts.locked_keys
+        )
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
@@ -233,7 +235,7 @@ class Judge:
         return minutes.judge()
 
     async def nothing_more_written(self, requested: UUID | None) -> None:
-        """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""
+        """Archiving again with nothing changed writes nothing. Owner edits are tried without result."""
         (operations,) = await self._rows("archive_operations")
         again = [
             o for o in operations if o["run_id"] == requested and o["state"] not in ("conflict", "locked")

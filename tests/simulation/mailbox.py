@@ -141,11 +141,11 @@ class Person:
 
     @property
     def may_count(self) -> Counter[int]:
-        """At most so many times each meeting took place, for all that the person knows."""
+        """The largest number of times that each meeting took place, as the person knows."""
         return self.meetings + (Counter(self.settled) if self.replaced else Counter())
 
     def is_untouched(self, event: Event) -> bool:
-        """Whether a single event is as it was entered, by itself."""
+        """Whether a single event is as it was entered, without changes."""
         versions = self.history.get(key_of(raw_json(event)), ())
         return len(versions) == 1 and self.meetings[self.about(event)] == 1
 

@@ -200,7 +200,7 @@ class MeetingEdits:
             self._person.meetings[self._person.about(event)] += 1
 
     def invite_again(self) -> None:
-        """The invitation is made anew: another id, another ``iCalUId``, no category."""
+        """The same invitation is sent again: another id, another ``iCalUId``, no category."""
         event = self._person.pick()
         if event is not None:
             self._person.made_anew(event)
@@ -219,7 +219,7 @@ class MeetingEdits:
 
 
 def _same_day(event: Event, by: timedelta) -> bool:
-    """Whether an event stays on its local date, wherever its calendar is archived."""
+    """Whether an event stays on its local date, in every archive of its calendar."""
     start = datetime.fromisoformat(raw_json(event)["start"]["dateTime"]).replace(tzinfo=UTC)
     return all(
         start.astimezone(ZoneInfo(zone)).date() == (start + by).astimezone(ZoneInfo(zone)).date()

@@ -1,17 +1,16 @@
 """The archive judged from the calendar's side: which minutes are covered how often, and by how many meetings.
 
 It knows nothing of keys, plans or rows. It reads what the calendars held at every moment, in Graph's JSON,
-and what their owner did and answered. Each entry says in its body which meeting it is about
-(``meeting_of``), as people know it, and so does each copy. Three things are judged, meeting by meeting:
+and what their owner did and answered. Each entry says in its body which meeting it is about (``meeting_of``),
+as people know it. So does each copy. Three things are judged, meeting by meeting:
 
-no minute counts twice
-    No more copies of a meeting cover a minute than the calendar itself showed there at one time.
-nothing is counted twice
-    There are no more copies of a meeting than times that a person would say it took place. The person who
-    makes the edits knows: a series moved by an hour is the same five meetings, one entered again is the same.
-nothing is lost
-    What the calendar showed unchanged from the day it was entered is covered by a copy. A copy that stood
-    once stands, and counts as long as nobody said otherwise.
+- No minute counts twice. At most as many copies of a meeting cover a minute as the calendar itself showed
+  there at one time.
+- Nothing is counted twice. There are at most as many copies of a meeting as times that a person would say it
+  took place. The person who makes the edits knows. A series moved by an hour is the same five meetings. One
+  entered again is the same.
+- Nothing is lost. What the calendar showed unchanged from the day it was entered is covered by a copy. A copy
+  that existed once stays, and counts as long as nobody said otherwise.
 """
 
 from collections import Counter, defaultdict
@@ -36,7 +35,7 @@ class Past:
     """What the calendars held, and what their owner did and said."""
 
     moments: Sequence[Moment]
-    #: At most so many times a person would say that a meeting took place.
+    #: The largest number of times that a person would say a meeting took place.
     meetings: Mapping[int, int]
     #: Meetings whose copies the owner changed or deleted.
     touched: Set[int]
@@ -146,8 +145,10 @@ class Minutes:
             return False
         if any(_meet(span, each) for each in self._entries):
             return False
+        # What a meeting gives way to may be a copy that stays where its meeting took place (domain.md 2.17).
+        copies = [copy for copy in self._copies if meeting_of(copy) != number]
         if (self._past.decided or self._policies.overlaps != "keep_all") and any(
-            _meet(span, _reach(other)) for other in last if other is not item
+            _meet(span, _reach(other)) for other in (*last, *copies) if other is not item
         ):
             return False
         spans = self._meetings[number].at
@@ -217,6 +218,6 @@ def _height(spans: Iterable[Span], minute: int) -> int:
 
 
 def _heights(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Each minute at which the number of spans that cover it changes, with that number; none for nought."""
+    """Each minute at which the number of spans that cover it changes, with that number. None for zero."""
     edges = sorted({minute for span in spans for minute in span})
     return [(minute, height) for minute in edges if (height := _height(spans, minute))]

@@ -127,12 +127,12 @@ class Durable:
             self.sites.strike(f"activity: {name}", mishap)
 
     def alive(self, work_id: UUID) -> bool:
-        """Whether an instance of the run, or of the verification, is at work."""
+        """Whether an instance of the run, or of the verification, is active."""
         return any(not task.done() for task in self._instances.get(work_id, ()))
 
     @property
     def busy(self) -> bool:
-        """Whether any instance is at work."""
+        """Whether any instance is active."""
         return any(self.alive(run_id) for run_id in list(self._instances))
 
     def start(self, work_id: UUID, work: Work = Work.ARCHIVE_RUN) -> None:
@@ -334,7 +334,7 @@ class Fleet:
             self.kill(host, self._rng.random() < 0.5)
 
     def kill_at_call(self, host: Host, call: int) -> None:
-        """Let a process die when it makes its next but so many database calls."""
+        """Let a process die after this many more database calls."""
         self._doomed[host.name] = call
 
     def struck(self, name: str) -> bool:
@@ -376,7 +376,7 @@ class SimulatedOrchestrations:
         await self._service(work).mark_dispatched(*ids)
 
     async def look_after(self, work: Work, ids: Sequence[UUID]) -> None:
-        """Start those again that are not at work."""
+        """Start those again that are not active."""
         await self.start(work, [each for each in ids if not self.durable.alive(each)])
 
     def _service(self, work: Work) -> Any:

@@ -127,7 +127,7 @@ def only_reads(text: bytes) -> bool:
 
 
 def said_in(reply: bytes) -> Iterator[bytes]:
-    """What an answer says beyond how it looks: rows, how much was done, the code of an error."""
+    """What an answer says besides its form: rows, how much was done, the code of an error."""
     place, end = 0, len(reply)
     while place + 5 <= end:
         kind = reply[place]

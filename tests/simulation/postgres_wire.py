@@ -135,7 +135,7 @@ class PostgresWire:
             return
         transport.send(call)
         self._receive(transport, call, verdict)
-        # Whoever waited for a lock of the transaction that just ended goes on before anybody else.
+        # A call that waited for a lock of the transaction that just ended continues before any other.
         while self._blocked and self._answer_unblocked():
             pass
 
@@ -159,7 +159,7 @@ class PostgresWire:
             self._release(each)
         self._prober.restart_server()
         self._restarts += 1
-        # What the log lets the sequence go on with depends on when it was written.
+        # What the log lets the sequence continue with depends on when it was written.
         self._prober.query(start_uuids(self._restarts * 10**9))
         self.backends.close()
         for each in list(self._open):
@@ -169,7 +169,7 @@ class PostgresWire:
     def _receive(self, transport: WireTransport, call: WireCall, verdict: Break | None) -> None:
         reply = self._await_reply(transport, call)
         if reply is None:
-            # Of several that wait for one transaction the system would choose who goes on first.
+            # If several wait for one transaction, the system would choose which continues first.
             os.kill(transport.pid, signal.SIGSTOP)
             self._blocked.append(transport)
             return
@@ -203,12 +203,12 @@ class PostgresWire:
             self._blocked.append(transport)
 
     def _wake(self) -> None:
-        """Let all that wait for locks go on: a call that is exchanged at once may need theirs."""
+        """Let all that wait for locks continue, because a call that is exchanged at once may need theirs."""
         for each in self._blocked:
             os.kill(each.pid, signal.SIGCONT)
 
     def _release(self, transport: WireTransport) -> None:
-        """Let the backend of a blocked connection go on."""
+        """Let the backend of a blocked connection continue."""
         self._blocked.remove(transport)
         os.kill(transport.pid, signal.SIGCONT)
 

@@ -28,7 +28,7 @@ _SETTINGS = {
 
 
 class Stalled(Exception):
-    """The simulated system cannot go on."""
+    """The simulated system cannot continue."""
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ type Deed = Callable[[], Any]
 
 @dataclass(slots=True)
 class Requests:
-    """Draws what is asked, and starts what is to be done for it."""
+    """Draws requests, and starts their runs."""
 
     rng: random.Random
     owner: Caller
@@ -74,7 +74,7 @@ class Requests:
             self._start([started.run.id])
 
     async def verify(self, start: datetime | None = None, end: datetime | None = None) -> UUID | None:
-        """Source, record and archive are to be compared, by default what was archived last (2.15)."""
+        """Request a comparison of source, record and archive, by default of what was archived last (2.15)."""
         found: UUID | None = None
         with self._as_owner("verify"):
             verifications = self.fleet.any().app.verifications
@@ -85,7 +85,7 @@ class Requests:
         return found
 
     async def put_back(self) -> None:
-        """A copy that a verification misses is to be put back (2.15)."""
+        """Request that a missing copy, found by a verification, is put back (2.15)."""
         missing = await self.judge.missing()
         if missing:
             found = self.rng.choice(missing)
@@ -95,7 +95,7 @@ class Requests:
                 self._start([started.run.id])
 
     async def backfill(self) -> None:
-        """What lies before the nightly runs is to be archived month by month (2.14)."""
+        """Request to archive the time before the nightly runs month by month (2.14)."""
         first = (await self.judge.archive_from()) - timedelta(days=self.rng.randrange(0, 70))
         with self._as_owner("backfill"):
             _, run_id = await self.fleet.any().app.backfills.start(self.owner, self.configuration, first)

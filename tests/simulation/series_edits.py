@@ -18,7 +18,7 @@ class SeriesEdits:
         self._rng = person.rng
 
     def split(self) -> None:
-        """ "This and following": the series ends, another one goes on, some minutes later or not."""
+        """ "This and following": the series ends, and another one continues it, some minutes later or not."""
         self._split(rename=False)
 
     def split_and_rename(self) -> None:
@@ -47,7 +47,7 @@ class SeriesEdits:
         entry["recurrence"] = {"pattern": pattern, "range": following}
         self._person.enter(entry)
         if rename or by.seconds:
-            # Where the next day begins meanwhile, both series may lie on it; and the owner may count both.
+            # If the next day begins in between, both series may be on it, and the owner may count both.
             self._person.meetings[self._person.about(event)] += rest
 
     def except_one(self) -> None:
@@ -139,5 +139,5 @@ class SeriesEdits:
         return self._rng.choice(occurrences) if occurrences else None
 
     def _more(self, event: Event, count: int) -> None:
-        """So many meetings more may have taken place: on days that were archived before, and on these."""
+        """This many more meetings may have taken place: on days that were archived before, and on these."""
         self._person.meetings[self._person.about(event)] += count

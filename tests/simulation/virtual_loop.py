@@ -1,7 +1,7 @@
-"""An event loop whose time is virtual and whose only input and output is PostgreSQL, one call at a time.
+"""An event loop with virtual time. Its only input and output is PostgreSQL, one call at a time.
 
-Nothing of it depends on how fast the machine is: a callback runs when it is its turn, a database call is
-answered when nothing else can run, and time moves on to the next timer only when no database call is open.
+Nothing in it depends on the speed of the machine. A callback runs when it is its turn. A database call is
+answered when nothing else can run. Time moves on to the next timer only when no database call is open.
 """
 
 import asyncio

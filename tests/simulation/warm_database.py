@@ -32,10 +32,10 @@ class WarmDatabase(Database):
 
 
 class KnownTypes:
-    """What the server said of types that asyncpg does not know by itself, such as ranges.
+    """What the server said about types that asyncpg does not know, such as ranges.
 
-    Learnt by the seed that warms a process up and by no other: how often a world asks must not depend on
-    the worlds before it.
+    Only the seed that warms a process up learns them. How often a world asks must not depend on the worlds
+    before it.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class KnownTypes:
 
 
 class _Named:
-    """Stands for the statement of a question that was not asked."""
+    """Replaces the statement of a question that was not asked."""
 
     name = "known"
 

@@ -47,10 +47,13 @@ class WireCall:
 
 
 class WireTransport(asyncio.Transport):
-    """One connection. It borrows a backend at its startup and gives it back at its end.
+    """One connection. It borrows a backend at its startup and returns it at its end.
 
-    What to the server is the same is not sent: BEGIN before the transaction's first statement, COMMIT of one
-    that only read before the next, a statement that the backend has prepared, the ping of the pool.
+    Things that make no difference to the server are not sent:
+    - BEGIN before the transaction's first statement,
+    - COMMIT of a read-only one before the next,
+    - a statement that the backend has prepared,
+    - the ping of the pool.
     """
 
     def __init__(self, wire: "PostgresWire", loop: "VirtualLoop", protocol: asyncio.Protocol) -> None:

@@ -71,8 +71,8 @@ def make_worker(traces: Path | None = None, without: str | None = None) -> Itera
         target = connect_arguments(settings, settings.database_url.get_secret_value(), "simulation")
         path = f"{target['host']}/.s.PGSQL.{target.get('port') or 5432}"
         worker = Worker(settings, path, database.name)
-        # What is loaded stays. Garbage is collected between the seeds alone: asyncpg closes the statements
-        # that it finds in it, so that the moment would be part of what a seed means.
+        # What is loaded stays. Garbage is collected only between the seeds. Otherwise asyncpg would close the
+        # statements in it at a moment that changes what a seed means.
         list(worker.simulate([_WARMING_UP]))
         known.learning = False
         gc.freeze()

@@ -48,12 +48,12 @@ _EXPIRY = 31 * 86_400.0
 _LAST_RUNS = 3
 _LONGEST_STORM = 6 * 3600.0
 _LONGEST_CALM = 48 * 3600.0
-# Half of what a lease leaves beyond a batch.
+# Half of what a lease leaves after a batch.
 _LARGEST_SKEW = 6.0
 # An operation is sent again for ten minutes by the clock, and Graph remembers it for fifteen: clocks may
 # differ by twice this.
 _LARGEST_JUMP = 120.0
-# PostgreSQL is restarted in one seed of so many.
+# PostgreSQL is restarted in one seed of this many.
 _RESTART_EVERY = 50
 _LOCAL_ARCHIVES = 0.2
 
@@ -181,7 +181,7 @@ class World:
         await self._rest(_LONGEST_CALM)
         await self.durable.settle_strays()
         await asyncio.sleep(600.0)
-        # What was decided and became due meanwhile is carried out before anybody looks.
+        # What was decided and became due is carried out before anybody looks.
         await self._rest(_LONGEST_CALM)
         everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
         for _ in range(_LAST_RUNS):
@@ -320,7 +320,7 @@ class World:
                 await host.app.archive_runs.cancel(self._admin, self._requested)
 
     async def _rest(self, longest: float) -> None:
-        """Until no run is open and no instance at work; the dispatcher ticks."""
+        """Until no run is open and no instance is active. The dispatcher ticks."""
         until = self.loop.time() + longest
         while self.loop.time() < until:
             await self._tick()

@@ -1,4 +1,4 @@
-"""Calendar files read into a simulator's state in this process: what is loaded, and what is told."""
+"""Calendar files read into a simulator's state in this process: what is loaded, and what is reported."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

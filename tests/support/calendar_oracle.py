@@ -31,8 +31,8 @@ def oracle_starts(calendar: RandomCalendar) -> list[str]:
         if start.tzinfo is None:
             start = start.replace(tzinfo=zone)
         elif not isinstance(start.tzinfo, ZoneInfo) and start.tzinfo is not UTC:
-            # dateutil's clock of a VTIMEZONE counts a time in a gap with the offset after it, RFC 5545 3.3.5
-            # with the one before, as zoneinfo does.
+            # dateutil's clock of a VTIMEZONE counts a time in a gap with the offset after it. RFC 5545 3.3.5
+            # uses the one before, as zoneinfo does.
             start = start.replace(tzinfo=ZoneInfo(OFFICE))
         instant = start.astimezone(UTC)
         if calendar.first <= local(instant, zone) < calendar.last:

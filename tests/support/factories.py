@@ -265,7 +265,7 @@ class Factory(PeopleFactory):
         return await self._add(LocalCategory(**(defaults | columns)))
 
     async def category_rule(self, owner_id: uuid.UUID, **columns: Any) -> CategoryRuleRow:
-        """A rule for a subject that decides nothing by itself."""
+        """A rule for a subject that only suggests."""
         subject = f"Subject {next(NUMBERS)}"
         defaults = {
             "owner_id": owner_id,

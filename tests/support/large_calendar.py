@@ -9,7 +9,7 @@ _WORDS = "Minutes of the meeting, decisions\\, open points and who takes care of
 def large_calendar(
     events: int = 8000, series: int = 150, size: int = 10_000_000, occurrences: int | None = None
 ) -> bytes:
-    """An iCalendar file of about ``size`` bytes; its series end after so many ``occurrences``, or never."""
+    """An iCalendar file of about ``size`` bytes. Its series end after ``occurrences``, or never."""
     share = max(size // (events + series) - 420, 0)
     body = (_WORDS * (share // len(_WORDS) + 1))[:share]
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "X-WR-CALNAME:kim@example.com", "X-WR-TIMEZONE:Europe/Berlin"]

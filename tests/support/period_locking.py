@@ -19,7 +19,7 @@ _ANSWERED_WITHIN_SECONDS = 45
 
 
 class PeriodLocking:
-    """Locks and reopens periods within the transaction of whoever finalises."""
+    """Locks and reopens periods in the caller's transaction."""
 
     def __init__(self, clock: Clock, audit: AuditWriter) -> None:
         self._clock = clock
@@ -28,10 +28,10 @@ class PeriodLocking:
     async def lock(
         self, session: AsyncSession, caller: Caller, owner_id: UUID, period: LockedPeriod
     ) -> PeriodLock:
-        """Lock the owner's period. From now to the end of the transaction none of his writes is sent.
+        """Lock the owner's period. From now to the end of the transaction, none of their writes is sent.
 
-        Raises Conflict, with Retry-After, while writes into the period are under way, and AlreadyExists
-        where a part of it is locked for the same customer.
+        Raises Conflict, with Retry-After, while writes into the period are in flight. Raises AlreadyExists if
+        a part of it is locked for the same customer.
         """
         locks = PeriodLockRepository(session)
         for write in await locks.lock_turn(owner_id):

@@ -1,4 +1,4 @@
-"""One person of a running system: his mailbox from outside, his archives through the API."""
+"""One person of a running system: their mailbox from outside, their archives through the API."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ def meeting(subject: str, start: datetime, minutes: int = 60, **fields: Any) -> 
 
 
 def at(hour: float, day: int = 0) -> datetime:
-    """An instant of the first day, or of one so many days later."""
+    """An instant of the first day, or of a later one."""
     return FIRST_DAY + timedelta(days=day, hours=hour)
 
 
@@ -52,7 +52,7 @@ class Archived:
 
 
 class Person:
-    """Works with the system as he and his administrator would."""
+    """Works with the system as the person and their administrator would."""
 
     def __init__(self, stack: Stack, api: Api, address: str, user_id: str) -> None:
         self.stack = stack
@@ -63,7 +63,7 @@ class Person:
 
     @classmethod
     async def join(cls, stack: Stack, name: str, events: list[Json]) -> "Person":
-        """Someone with these events in his calendar, added as a user."""
+        """A person with these events in their calendar, added as a user."""
         address = f"{name}@example.com"
         calendars = [{"name": "Calendar", "is_default": True, "events": events}]
         mailbox = {
@@ -79,7 +79,7 @@ class Person:
         return cls(stack, api, address, user["id"])
 
     async def own_api(self) -> Api:
-        """The API with his own token."""
+        """The API with the person's own token."""
         return Api(self.stack.client, self.stack.api, await self.stack.token(self.address, ("User",)))
 
     async def configure(self, archive: str = "Archive", **wish: Any) -> Archived:
@@ -123,7 +123,7 @@ class Person:
         return found
 
     async def start(self, archived: Archived, first: int = 0, days: int = 7, **wish: Any) -> str:
-        """Ask for a run of so many days from the first one on; where it is."""
+        """Request a run of this many days from the first one on. Returns its URL."""
         window = {"window_start": at(0, first).isoformat(), "window_end": at(0, first + days).isoformat()}
         return await self.post(f"{archived.path}/runs", window | wish)
 
@@ -150,7 +150,7 @@ class Person:
         return sorted(event["subject"] for event in await self.events(calendar))
 
     async def add(self, event: Json) -> None:
-        """A new event in his calendar."""
+        """A new event in the person's calendar."""
         await self.stack.simulator("POST", f"mailboxes/{self.address}/events", event, calendar="Calendar")
 
     async def edit(self, event: Json, **fields: Any) -> None:
@@ -182,7 +182,7 @@ def starts(event: Json) -> datetime:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
-    """Wait for something that goes on by itself. Raises TimeoutError."""
+    """Wait for something that happens automatically. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.1)

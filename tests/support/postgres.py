@@ -1,8 +1,9 @@
 """One PostgreSQL for all workers of a test run, and a migrated database for each of them.
 
-The first worker that needs it starts ``python -m tests.support.postgres``, which owns the server, migrates
-a template once and ends when that worker's end of the pipe closes, however the worker ended. The others
-clone the template. With ``DATABASE_URL`` the server is that one, and its databases are dropped at the end.
+The first worker that needs it starts ``python -m tests.support.postgres``. That process owns the server and
+migrates a template once. It ends when the worker's end of the pipe closes, even if the worker was killed. The
+others clone the template. With ``DATABASE_URL`` the server is that one, and its databases are dropped at the
+end.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class TestServer:
         return self.urls(name)
 
     async def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected to it."""
+        """Drop a database, with any connections to it."""
         async with administrator(self.admin) as connection:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -113,7 +114,8 @@ def shared_server(folder: Path) -> Iterator[TestServer]:
         finally:
             fcntl.flock(users, fcntl.LOCK_UN)
             if process is not None:
-                # Granted when no worker uses the server any more; a dead worker's lock is gone by itself.
+                # Granted when no worker uses the server any more. A dead worker's lock is released
+                # automatically.
                 fcntl.flock(users, fcntl.LOCK_EX)
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 ready.unlink()

@@ -46,7 +46,7 @@ class Backup:
 
 @asynccontextmanager
 async def backed_up(postgres: Postgres, folder: Path) -> AsyncIterator[Backup]:
-    """Takes a base backup and keeps the log of everything that happens meanwhile."""
+    """Takes a base backup and keeps the log of everything that happens in the block."""
     admin = postgres.url("postgres", "postgres").replace("postgresql+asyncpg:", "postgresql:")
     backup = Backup(folder, admin)
     (folder / "log").mkdir(parents=True)

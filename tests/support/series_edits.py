@@ -26,7 +26,7 @@ _FAR = timedelta(days=800)
 
 
 def daily(count: int | None = None, *, every: int = 1, until: date | None = None) -> Json:
-    """A daily recurrence without its start date: so many times, until a date, or without end."""
+    """A daily recurrence without its start date: a number of times, until a date, or without end."""
     return {"pattern": {"type": "daily", "interval": every}, "range": _range(count, until)}
 
 
@@ -82,7 +82,7 @@ class SeriesEdits:
         return found
 
     async def occurrence(self, series: EventLike, on: date) -> Json:
-        """The occurrence of an original date (in the series' zone), wherever it was moved to."""
+        """The occurrence of an original date (in the series' zone), even if it was moved."""
         for item in await self.occurrences(series):
             if _original_date(item) == on:
                 return item
@@ -165,7 +165,7 @@ class SeriesEdits:
     async def change_range(
         self, series: EventLike, *, count: int | None = None, until: date | None = None
     ) -> Json:
-        """End the series after so many times, on a date, or (without either) never."""
+        """End the series after a number of times, on a date, or (without either) never."""
         master = await self.get(series)
         changed = _starting(
             {"pattern": master["recurrence"]["pattern"], "range": _range(count, until)},
@@ -190,10 +190,10 @@ class SeriesEdits:
         days: int = 0,
         **fields: Any,
     ) -> Json:
-        """ "This and following" from the occurrence of the date ``at``: gives the new series' master.
+        """ "This and following" from the occurrence of the date ``at``. Returns the new series' master.
 
-        As Outlook does, the old series ends the day before and a new one, with another id and ``iCalUId``,
-        takes its remaining dates, without the exceptions. ``hours`` and ``days`` move the new one.
+        As in Outlook, the old series ends the day before. A new one, with another id and ``iCalUId``, takes
+        its remaining dates, without the exceptions. ``hours`` and ``days`` move the new one.
         """
         master = await self.get(series)
         first = _wall(master["start"]).date()
@@ -244,7 +244,7 @@ class SeriesEdits:
     async def new_invitation(
         self, event: EventLike, *, organizer: str | None = None, keep_old: bool = False
     ) -> Json:
-        """The same invitation made anew: another id and ``iCalUId``, without the owner's categories."""
+        """The same invitation, sent again: another id and ``iCalUId``, without the owner's categories."""
         body: Json = {"keep_old": keep_old}
         if organizer is not None:
             body["organizer"] = {"emailAddress": {"address": organizer}}
@@ -334,7 +334,7 @@ def _starting(recurrence: Json, first: date) -> Json:
 
 
 def _shifted(recurrence: Json, first: date, days: int) -> Json:
-    """The recurrence of a series that moves by so many days and then starts on ``first``."""
+    """The recurrence of a series that moves by this many days and then starts on ``first``."""
     pattern, span = dict(recurrence["pattern"]), dict(recurrence["range"])
     if pattern.get("daysOfWeek") and pattern["type"] == "weekly":
         places = [(_DAYS.index(day) + days) % 7 for day in pattern["daysOfWeek"]]

@@ -1,4 +1,4 @@
-"""Settings that depend on nothing in the environment of whoever runs the tests."""
+"""Settings that do not depend on the environment of the test run."""
 
 from typing import Any, override
 

@@ -18,7 +18,7 @@ class Part:
 
 
 class FixedClock(SystemClock):
-    """One instant for ever."""
+    """A constant instant."""
 
     def now(self) -> datetime:
         return datetime(2026, 3, 2, tzinfo=UTC)
@@ -39,7 +39,7 @@ async def test_a_part_that_is_given_is_used_by_every_service_and_never_built(set
     assert app.clock.now() == datetime(2026, 3, 2, tzinfo=UTC)
     for service in (app.users, app.archive_configurations, app.appointments, app.archiving, app.health):
         assert getattr(service, "_database", given["database"]) is given["database"]
-    # Whoever made a part closes it.
+    # The maker of a part closes it.
     await app.close()
 
 

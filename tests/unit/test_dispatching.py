@@ -13,7 +13,7 @@ RUN, LOST = uuid4(), uuid4()
 
 
 class Recorded:
-    """Keeps what was to be started and looked after."""
+    """Records what should be started and looked after."""
 
     def __init__(self) -> None:
         self.started: list[tuple[str, list[UUID]]] = []

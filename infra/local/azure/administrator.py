@@ -1,7 +1,7 @@
-"""The administrator of the database server: set last, once the server is Ready, on every run again.
+"""The administrator of the database server: set last, once the server is Ready, in every run.
 
-Every deployment sets the server anew, which makes it ``Updating`` for a while. An administrator that is set
-then fails (https://github.com/Azure/azure-postgresql/issues/127, read 2026-11-29).
+Every deployment sets the server again, which makes it ``Updating`` for a while. Setting an administrator then
+fails (https://github.com/Azure/azure-postgresql/issues/127, read 2026-11-29).
 """
 
 import json
@@ -15,7 +15,7 @@ from infra.local.errors import LocalError
 
 _ATTEMPTS = 10
 _WAIT_SECONDS = 30.0
-#: What the server says while another change is under way.
+#: The server's answer while another change is in progress.
 _PASSING = ("AadAuthOperationCannotBePerformedWhenServerIsNotAccessible", "ServerIsBusy", "ServerBusy")
 
 

@@ -1,6 +1,6 @@
-"""Migrations by squawk: whether the version before can go on working while a migration runs and after it.
+"""Checks migrations with squawk: can the previous version keep working while a migration runs and after it?
 
-The SQL is what PostgreSQL is really told: every migration runs on a server of our own that logs it.
+The SQL is what PostgreSQL really gets: every migration runs on our own server, which logs it.
 """
 
 import asyncio

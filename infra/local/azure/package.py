@@ -1,8 +1,8 @@
 """The package that is deployed: the app with all its dependencies, the same bytes each time.
 
-Nothing is built in Azure: a build there has used another Python than the app's (azure-dev 8538). So the
-package has ``.python_packages/lib/site-packages`` with wheels for Linux x86-64 and Python 3.13, and bytecode
-that is not compared with the sources (``unchecked-hash``), since a file's time says nothing in a zip.
+Nothing is built in Azure, because a build there has used another Python than the app's (azure-dev 8538). So
+the package has ``.python_packages/lib/site-packages`` with wheels for Linux x86-64 and Python 3.13. Its
+bytecode is not compared with the sources (``unchecked-hash``), because a file's time means nothing in a zip.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Manifest:
     #: The newest migration, and the oldest one whose code still works on that schema.
     schema_revision: str
     minimum_schema_revision: str
-    #: What new orchestrations get; those of this and of any older version go on.
+    #: The version of new orchestrations. Those of this and of any older version continue.
     orchestration_versions: tuple[str, ...]
     python: str = "3.13"
 
@@ -99,7 +99,7 @@ def build(target: Path, *, root: Path = ROOT, say: Callable[[str], None] = print
 
 
 def relock(root: Path = ROOT) -> None:
-    """Write the lock anew from ``requirements.txt``, with the versions that the tests run with."""
+    """Write the lock again from ``requirements.txt``, with the versions that the tests use."""
     frozen = _run([sys.executable, "-m", "pip", "freeze", "--disable-pip-version-check"], root)
     constraints = "\n".join(line for line in frozen.splitlines() if "==" in line)
     given = ["requirements.txt", "--constraint", "-", "--output-file", str(root / LOCK.relative_to(ROOT))]
@@ -134,9 +134,9 @@ def _manifest(root: Path) -> Manifest:
 
 
 def orchestration_version(host: Path) -> str:
-    """The version that new orchestrations get (``defaultVersion``); older ones go on (``CurrentOrOlder``).
+    """The version of new orchestrations (``defaultVersion``). Older ones continue (``CurrentOrOlder``).
 
-    Raises LocalError for a host.json that sets no version or another way to match.
+    Raises LocalError for a host.json without a version or with another way to match.
     """
     options = json.loads(host.read_text(encoding="utf-8"))["extensions"]["durableTask"]
     if not options.get("defaultVersion") or options.get("versionMatchStrategy") != "CurrentOrOlder":

@@ -20,9 +20,9 @@ _MODELS = {
 #: Sources and descriptions of extension modules, and type stubs: nothing reads them at run time.
 _SUFFIXES = {".pyx", ".pxd", ".pxi", ".c", ".cc", ".h", ".cpp", ".hpp", ".pyi", ".pyc"}
 _FOLDERS = {"__pycache__", "tests", "test"}
-#: What the app never loads: data, and parts of packages that are not searched for it (reachability.py).
-#: flask-swagger-ui depends on Flask, but the app uses only its static files. cryptography loads the extension
-#: module of cffi; the rest of cffi only builds such modules.
+#: What the app never loads: data, and parts of packages that are not searched for it (reachability.py). The
+#: package flask-swagger-ui depends on Flask, but the app uses only its static files. Of cffi, cryptography
+#: loads only the extension module. The rest of cffi only builds such modules.
 _UNUSED = (
     *("sqlalchemy/testing", "sqlalchemy/dialects/mssql", "sqlalchemy/dialects/mysql"),
     *("sqlalchemy/dialects/oracle", "sqlalchemy/dialects/sqlite", "sqlalchemy/ext/mypy"),

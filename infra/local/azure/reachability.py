@@ -1,7 +1,7 @@
 """Which modules of the dependencies can be loaded: those that the app imports, and what these import in turn.
 
-Read from the sources, without running them. More is kept than is needed: an import inside a function counts,
-and so does a string that names a module, since packages load parts of themselves by name. A package with
+Read from the sources, without running them. More is kept than is needed. An import inside a function counts.
+A string that names a module counts too, because packages load parts of themselves by name. A package with
 extension modules is kept whole, because what they import cannot be read.
 """
 
@@ -38,7 +38,7 @@ def unreached(packages: Path, roots: Iterable[Path]) -> list[Path]:
 
 
 def _entry_points(packages: Path) -> Iterator[str]:
-    """Modules that a distribution offers to whoever asks for its entry points, but for commands."""
+    """Modules that a distribution offers as entry points, except commands."""
     for path in packages.glob("*.dist-info/entry_points.txt"):
         parser = ConfigParser(delimiters=("=",), interpolation=None)
         parser.read(path, encoding="utf-8")

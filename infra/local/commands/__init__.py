@@ -33,7 +33,7 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit status: 2 if unknown, 1 with one line for what a person can mend."""
+    """Run one command. Returns its exit status: 2 if unknown, 1 with one line for what a person can fix."""
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(USAGE.read_text(encoding="utf-8"), end="")
         return 0
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"dev: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        # A full disk or a folder without permission, wherever it shows first.
+        # A full disk or a folder without permission, found by any part.
         print(
             f"dev: {error.strerror or error}{f': {error.filename}' if error.filename else ''}",
             file=sys.stderr,

@@ -155,7 +155,8 @@ async def _archive_all(
         tell(f"loaded {len(new)} mailboxes of the demonstration tenant")
     files = []
     if options.calendars:
-        # Whoever brings a calendar wants their month now; the real Graph takes 10,000 requests in 10 minutes.
+        # The owner of a calendar file wants their month now. The real Graph takes 10,000 requests in 10
+        # minutes.
         await stack.simulator("PATCH", "settings", {"requests_per_10_min": None})
     for path, raw in options.calendars:
         tell(f"reading {path.name}")

@@ -149,11 +149,11 @@ def _artefact(entry: Mapping[str, object]) -> Artefact:
 def obstacles(
     wanted: Artefact, served_since: str, schema_revision: str, running_versions: Sequence[str]
 ) -> list[str]:
-    """What stands in the way of going back to an artefact; nothing if it may be done.
+    """What prevents going back to an artefact. Empty if it is permitted.
 
-    Migrations only go forward. The older code runs on the newer schema as long as no migration took away what
-    it needs: the database serves code of ``served_since`` and later. It goes on with orchestrations of its
-    own version and of older ones (``CurrentOrOlder``), so none that is under way may be newer.
+    Migrations only go forward. Older code runs on the newer schema unless a migration removed what it needs.
+    So the database serves code of ``served_since`` and later. Code continues orchestrations of its own
+    version and of older ones (``CurrentOrOlder``), so none in flight may be newer.
     """
     found = []
     if wanted.schema_revision < served_since:

@@ -20,7 +20,7 @@ _MIGRATION_SECONDS = 300
 class LocalTarget:
     """One environment below a folder. The app, its dependencies and its migrations come from the package.
 
-    Only the host that stands for Azure's comes from the checkout. Use as an asynchronous context.
+    Only the host, which replaces Azure's, comes from the checkout. Use as an asynchronous context.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which versions of orchestrations may be under way."""
+"""Which versions of orchestrations may be in flight."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ _UNDER_WAY = "Running,Pending,Suspended,ContinuedAsNew"
 async def versions_under_way(
     client: httpx.AsyncClient, base_url: str, record: Record, key: str = ""
 ) -> Sequence[str]:
-    """Those of the deployment that runs, unless the Durable API says that nothing is under way.
+    """Those of the running deployment, unless the Durable API says that nothing is in flight.
 
-    The API does not tell an instance's version. None is newer than what the running code gives to new ones.
-    An API that does not answer is taken to have some: going back then needs code of the same version.
+    The API does not return an instance's version. None is newer than the running code's version for new ones.
+    If the API does not answer, some are assumed. Going back then needs code of the same version.
     """
     current = record.current()
     assumed = current.orchestration_versions if current is not None else ()

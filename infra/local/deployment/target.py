@@ -41,7 +41,7 @@ class Target(Protocol):
         ...
 
     async def running_orchestration_versions(self) -> Sequence[str]:
-        """Versions that orchestrations under way may have; none if none is under way."""
+        """Versions that orchestrations in flight may have. Empty if none is in flight."""
         ...
 
     async def admin_token(self) -> str:

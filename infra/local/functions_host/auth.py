@@ -1,8 +1,10 @@
-"""Keys of the host: made once per state folder, asked for only when the host enforces them.
+"""Keys of the host: created once per state folder, required only when the host enforces them.
 
-Source: Functions docs, "Work with access keys in Azure Functions": a function accepts its host's function
-keys and the master key, the admin level and the admin API only the master key, an extension's webhooks its
-system key and the master key; the key comes as header `x-functions-key` or query parameter `code`.
+Source: Functions docs, "Work with access keys in Azure Functions".
+- A function accepts its host's function keys and the master key.
+- The admin level and the admin API accept only the master key.
+- An extension's webhooks accept its system key and the master key.
+- The key comes as header `x-functions-key` or query parameter `code`.
 """
 
 import hmac

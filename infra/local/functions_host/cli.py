@@ -31,7 +31,7 @@ class Options:
     listen: frozenset[str] = LISTEN
     """Which triggers this instance listens to."""
     listener: int | None = None
-    """An open socket that listens already; set by a host that begins anew."""
+    """An open socket that listens already. Set by a host that restarts."""
     ignored: Sequence[str] = ()
 
 

@@ -1,6 +1,6 @@
 """The Durable engine as a process of its own, shared by several instances of one app.
 
-It stands for what they share in Azure: the Durable Task Scheduler, or the tables and queues of Azure Storage.
+It replaces what they share in Azure: the Durable Task Scheduler, or the tables and queues of Azure Storage.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from infra.local.functions_host.durable.remote_engine import WORK_PATH
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.process_start import bound, locked
 
-#: After so many seconds without an answer an instance is taken for dead, and its work is given to another.
+#: After this many seconds without an answer, an instance counts as dead, and its work is given to another.
 LOCK_SETTING = "FUNCTIONS_DURABLE_LOCK_SECONDS"
 _LOCK_SECONDS = 15.0
 _LOCK_MARGIN = 5.0

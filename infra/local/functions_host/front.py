@@ -1,8 +1,8 @@
 """The one port in front of several instances: each request goes to the next of them in turn.
 
-It stands for the front end of Azure App Service. The instances stand in a file, which is read again whenever
-it changes. An instance that refuses the connection is passed over. One that goes in the middle of an answer
-costs that answer: 502, as in Azure, since nobody knows whether the request was carried out.
+It replaces the front end of Azure App Service. A file lists the instances and is read again whenever it
+changes. An instance that refuses the connection is skipped. If one ends during an answer, that answer is a
+502, as in Azure, because it is unknown whether the request was carried out.
 """
 
 import argparse

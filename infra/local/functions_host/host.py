@@ -54,7 +54,7 @@ class Host:
         self._cors_credentials = cors_credentials
         self._worker = Worker(options.app, config.function_timeout)
         self._worker.on_broken = self._broken
-        #: Set when the process has to begin anew; see `worker_exit`.
+        #: Set when the process must restart. See `worker_exit`.
         self.worn_out = asyncio.Event()
         self._state = HostState(re.sub(r"[^a-z0-9]+", "-", options.app.name.lower()).strip("-") or "app")
         self._engine: Engine | None = None

@@ -1,7 +1,8 @@
 """HTTP triggers: from a request to an invocation and from its outcome to a response.
 
-Conversions are those of the real host with the Python worker's capabilities (body as raw bytes, lower-case
-header names, repeated headers and query parameters joined by commas, empty query parameters dropped).
+Conversions are those of the real host with the Python worker's capabilities. The body is raw bytes. Header
+names are in lower case. Repeated headers and query parameters are joined by commas. Empty query parameters
+are dropped.
 """
 
 import re

@@ -127,14 +127,14 @@ async def _serve(
         wait.cancel()
     if host.worn_out.is_set() and not stop.is_set():
         await host.abandon()
-        # Whoever asked it to end meanwhile is heeded.
+        # A request to end that came in between is honoured.
         return _Ending.ABANDONED if stop.is_set() else _Ending.ANEW
     spare.close()
     return _Ending.CLEAN if await host.stop() else _Ending.ABANDONED
 
 
 def _begin_anew(listener: socket.socket) -> NoReturn:
-    """Becomes a new host in the same process, on the same port; who connects meanwhile is answered by it."""
+    """Becomes a new host in the same process and port. It also answers connections made in between."""
     listener.set_inheritable(True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,8 +1,8 @@
 """The message types that the worker library reads and builds, as plain Python objects.
 
-The library is written against generated gRPC classes but only uses attributes, keyword construction and
-`WhichOneof`, so these objects take their place without a gRPC channel between host and worker
-(functions-host.md, "The worker library's interface").
+The library is written for generated gRPC classes but only uses attributes, keyword construction and
+`WhichOneof`. So these objects replace them without a gRPC channel between host and worker (functions-host.md,
+"The worker library's interface").
 """
 
 from collections.abc import Mapping, Sequence

@@ -71,8 +71,8 @@ def _refusal(function: Function, route: str, others: Sequence[Function]) -> str:
 def _template(function: Function, prefix: str) -> Template:
     """The full template of a function.
 
-    A route that begins with a slash is joined to the prefix with another one, and that is no template: the
-    error of static-web-apps issue 1654 (May 2025), which ends the start of the host.
+    A route that begins with a slash is joined to the prefix with another slash, which makes the template
+    invalid. That is the error of static-web-apps issue 1654 (May 2025). It stops the start of the host.
     """
     route = _declared(function)
     text = f"{prefix}/{route}" if prefix else route.removeprefix("/")

@@ -46,7 +46,7 @@ class Server:
             self._watch = asyncio.create_task(self.slow.watch(self._runner.server), name="slow connections")
 
     async def stop_listening(self) -> None:
-        """Take no more connections; those that are open go on."""
+        """Accept no more connections. Open ones continue."""
         if self._runner is not None:
             for site in list(self._runner.sites):
                 await site.stop()

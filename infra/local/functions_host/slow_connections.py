@@ -1,6 +1,6 @@
-"""Connections that wait without sending a whole request are closed, so that nobody can hold them for nothing.
+"""Closes connections that wait without sending a whole request, so that nobody can hold them for nothing.
 
-Azure's front ends do likewise. An answer may take as long as it takes, to be computed and to be read.
+Azure's front ends do the same. An answer may take any time, to be computed and to be read.
 """
 
 import asyncio

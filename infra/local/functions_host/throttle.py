@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RequestThrottle:
-    """At most so many requests run at a time, and so many run or wait; 0 is no limit."""
+    """Limits how many requests run at a time, and how many run or wait. 0 is no limit."""
 
     def __init__(self, concurrent: int, outstanding: int) -> None:
         self._room = asyncio.Semaphore(concurrent) if concurrent else None
@@ -20,7 +20,7 @@ class RequestThrottle:
         self._outstanding = 0
 
     def limited(self, handler: Handler) -> Handler:
-        """The handler within the limits; 429 beyond the outstanding ones."""
+        """The handler within the limits. 429 above the outstanding ones."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             if self._outstanding_limit and self._outstanding >= self._outstanding_limit:

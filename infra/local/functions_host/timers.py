@@ -1,8 +1,8 @@
-"""Timer triggers: fire on schedule, never beside themselves, and tell when they are late.
+"""Timer triggers: they fire on schedule, never twice at a time, and report when they are late.
 
-A timer's last and next instants are kept in a file (the schedule monitor), so that a fire that was missed
-while the host was down is made up for at start with `IsPastDue`. Source: Functions docs, "Timer trigger for
-Azure Functions" and "Azure Functions error handling and retries".
+A file (the schedule monitor) has a timer's last and next instants. So a fire that was missed while the host
+was down happens at the start, with `IsPastDue`. Source: Functions docs, "Timer trigger for Azure Functions"
+and "Azure Functions error handling and retries".
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class Timer:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Fires no more; a run that is going on ends as it would."""
+        """Fires no more. A run in progress ends normally."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -127,7 +127,7 @@ class Timer:
             await self._scheduled_fire(is_past_due=False)
 
     async def fire(self) -> None:
-        """Runs the function once, after the run that may be going on; the schedule stays as it is."""
+        """Runs the function once, after a run in progress. The schedule does not change."""
         async with self._alone:
             await self._invoke(is_past_due=False)
 
@@ -179,7 +179,7 @@ class Timer:
             temporary.write_text(json.dumps(status.as_json()))
             temporary.replace(self._path)
         except OSError as error:
-            # The timer goes on: it only cannot tell after a restart what it missed.
+            # The timer continues. After a restart it just cannot know what it missed.
             HOST.error("The schedule monitor %s cannot be written: %s", self._path, error.strerror)
 
     def _load(self) -> ScheduleStatus | None:

@@ -56,7 +56,7 @@ class Worker:
         """`timeout` is how many seconds an invocation may take."""
         self._app = app
         self._timeout = timeout
-        #: Called with the reason when the worker has to be started anew.
+        #: Called with the reason when the worker must restart.
         self.on_broken: Callable[[str], None] = lambda reason: None
         #: Set, from any thread, when the app's code has ended its process.
         self.exited = False

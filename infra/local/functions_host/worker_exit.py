@@ -1,8 +1,8 @@
 """`os._exit` in a function ends the worker, not the host.
 
 In Azure the worker is a process of its own, and the host starts another one. Here both are one process. So
-the call is caught, what runs is answered with 500, and the process begins anew: same process id, same port,
-nothing left of the app's memory. A crash of native code cannot be caught; it ends the host.
+the call is caught, running requests are answered with 500, and the process restarts. Process id and port stay
+the same, and nothing of the app's memory is left. A crash of native code cannot be caught. It ends the host.
 """
 
 import os
@@ -15,7 +15,7 @@ end_process = os._exit
 
 
 def catch(exited: Callable[[int], None]) -> None:
-    """Calls `exited` with the status, once, in place of ending the process; the caller never goes on."""
+    """Calls `exited` with the status, once, instead of ending the process. The caller never continues."""
     first = threading.Lock()
 
     def exit_worker(status: int) -> NoReturn:

@@ -167,7 +167,7 @@ class GraphSimulator:
         return answer
 
     async def _proceeds(self, hit: Hit, exchange: Exchange) -> bool:
-        """Apply what strikes before the effect; whether the request goes on."""
+        """Apply what strikes before the effect. Returns whether the request proceeds."""
         if hit.delay_seconds:
             await sleep_until(exchange.arrived + hit.delay_seconds)
         if hit.drop_before:

@@ -43,7 +43,7 @@ class LocalEvent(EventColumns, Base):
     calendar_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("local_calendars.id", ondelete="CASCADE"))
     #: The object id of the event's person. A trigger sets it; for a copy, from its source (6.3).
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
-    #: Makes a repeated create harmless for ever (graph.md, transactionId).
+    #: Makes a repeated create harmless at any time (graph.md, transactionId).
     transaction_id: Mapped[str | None]
     #: The three ``archive_`` columns are the extended properties of a copy (domain.md 2.6).
     archive_key: Mapped[str | None]

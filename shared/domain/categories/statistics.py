@@ -72,7 +72,7 @@ class CategoryStatistics:
     uncategorised: Tally = Tally()
     #: A part of all events.
     source_deleted: Tally = Tally()
-    #: The lines of all customers together; ``non_billable`` likewise.
+    #: The lines of all customers together, as in ``non_billable``.
     billable: Tally = Tally()
     non_billable: Tally = Tally()
     total: Tally = Tally()

@@ -108,7 +108,7 @@ def _instant(value: Mapping[str, str], all_day: bool) -> datetime:
 
 
 def wall_instant(wall_time: str, zone_name: str) -> datetime:
-    """A wall time in a zone as a UTC instant. Digits beyond microseconds are dropped.
+    """A wall time in a zone as a UTC instant. Digits after microseconds are dropped.
 
     A time with its own offset uses that offset. Raises ValueError for an invalid time or zone.
     """

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 def common_keys(chains: Iterable[Sequence[str]]) -> Mapping[str, str]:
     """One common key for all keys of the same event: the smallest of them.
 
-    A chain lists keys of the same event: the keys of a row before and after it was re-pointed (2.16), or the
-    keys of a duplicate and of its representative (2.9). Chains that share a key are joined. A key in no chain
-    is not in the result.
+    A chain lists keys of the same event. They are the keys of a row before and after it was re-pointed
+    (2.16), or the keys of a duplicate and its representative (2.9). Chains that share a key are joined. A key
+    in no chain is not in the result.
     """
     parents: dict[str, str] = {}
 

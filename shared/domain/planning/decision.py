@@ -159,7 +159,7 @@ def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
 
 
 def own_row(known: KnownEvent | None) -> KnownEvent | None:
-    """The event's row as if it had its own copy, wherever the copy is now."""
+    """The event's row as if it had its own copy."""
     return None if known is None or known.state is ArchivedEventState.MERGED else known
 
 

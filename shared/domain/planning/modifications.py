@@ -110,8 +110,8 @@ class Judged:
 def modified(meeting: Meeting, modification: Modification) -> Meeting | None:
     """The meeting after the modification, or None if it does not fit (domain.md 4.1-4.4).
 
-    It fits by its place beside the meeting, by the category if both have a valid one (4.5), and only if some
-    time of the meeting remains.
+    It fits by its place beside the meeting, and by the category if both have a valid one (4.5). Some time of
+    the meeting must remain.
     """
     if _distance(meeting, modification) is None:
         return None

@@ -48,7 +48,7 @@ class MeetingFacts:
     original_date: date | None
     title: str
     organizer: str
-    #: The source's own start, UTC; ``end`` likewise.
+    #: The source's own start, UTC, as is ``end``.
     start: datetime
     end: datetime
     #: The local date of the start in the configuration's zone.
@@ -67,7 +67,7 @@ class GoneRow:
     facts: MeetingFacts
     #: It has a copy that counts as time.
     counts: bool
-    #: Start of the copy, UTC, after modifications; ``copy_end`` likewise.
+    #: Start of the copy, UTC, after modifications, as is ``copy_end``.
     copy_start: datetime
     copy_end: datetime
     #: False for a row without a record: only invitation and slot are known.
@@ -122,7 +122,7 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
         series=None if single else event.series_master_id,
         original_date=None if single else occurrence_date(event),
         title=title_key(event.subject),
-        # A modification is the person's own note, whoever its organizer is.
+        # A modification is the person's own note, so its organizer does not matter.
         organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
         start=event.start,
         end=event.end,

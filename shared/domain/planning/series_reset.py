@@ -142,8 +142,8 @@ def judge(
     """What a plan of ``window`` does after it found these differences of the series, or none.
 
     ``shape`` is that of the series if a plain occurrence was read. A question is asked only once. A decided
-    question is asked again only if the series changed again: it has another shape, or differs in another way
-    on a day that was read before. A meeting that vanished alone is no change of the series.
+    question is asked again only if the series changed again. Then it has another shape, or differs in another
+    way on a day that was read before. A meeting that vanished alone is no change of the series.
     """
     found = sorted(found, key=_order)
     asked = [each for each in found if each.now is not None]

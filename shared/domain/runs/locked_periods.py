@@ -32,8 +32,8 @@ def locking_period(
 ) -> LockedPeriod | None:
     """The first period that locks an event of these customers on these days. None if none does.
 
-    The customers are those of the archived and of the present event, because a change must neither remove
-    hours from a finalised timesheet nor add any.
+    The customers are those of the archived and of the present event. A change must neither remove hours from
+    a finalised timesheet nor add any.
     """
     keys = {EVERY_CUSTOMER, *customer_keys}
     return next(

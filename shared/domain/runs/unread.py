@@ -22,7 +22,7 @@ class Unread:
     code: str
     #: None if the event is unknown.
     event_id: str | None = None
-    #: UTC, None if unknown. For an all-day event, midnight of its date. ``end`` likewise.
+    #: UTC, None if unknown. For an all-day event, midnight of its date. The same is true for ``end``.
     start: datetime | None = None
     end: datetime | None = None
     is_all_day: bool = False

@@ -27,8 +27,8 @@ def find_zone(name: str) -> ZoneInfo | None:
 def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:
     """The naive wall time of ``instant`` in ``zone``. None if it does not convert back to the same instant.
 
-    That happens if the clock shows the time twice (end of summer time), or if the offset has seconds (before
-    standard time), which mailboxes do not support.
+    That happens if the clock shows the time twice (end of summer time). It also happens if the offset has
+    seconds (before standard time), which mailboxes do not support.
     """
     if zone is UTC_ZONE:
         return instant.astimezone(UTC).replace(tzinfo=None)

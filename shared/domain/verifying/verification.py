@@ -27,7 +27,7 @@ class FindingKind(StrEnum):
     """How source, record and archive calendar differ.
 
     - ``missing``: archived time without its copy, or without any record.
-    - ``doubled``: several copies of one event, whichever configuration wrote them.
+    - ``doubled``: several copies of one event, written by any configuration.
     - ``edited``: the copy differs from what we wrote.
     - ``unknown``: an event of the archive calendar that we did not write.
     - ``source_changed``: the source changed since it was archived.

@@ -306,7 +306,7 @@ def _iso(instant: datetime | None) -> str | None:
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:
     """The probable write for the event, without modifications that may still follow."""
     known = own_row(known_event(row)) if row is not None else None
-    # A removed copy is written once more if it is to be replaced (domain.md 2.10).
+    # A removed copy is written once more if it must be replaced (domain.md 2.10).
     removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
     archived = known is not None and (known.archived or removed)
     return Decision(key, Action.UPDATE if archived else Action.CREATE, revision(event))

@@ -95,7 +95,7 @@ class Finisher:
         # The calendar could not be read, or was never read.
         blind = plan.refused is not None or (run.planned_at is None and reason is not None)
         state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
-        # An event that cannot be read does not make the job fail: everything else goes on (2.12).
+        # An event that cannot be read does not make the job fail: everything else continues (2.12).
         unread_alone = 0 < report.failed == plan.unreadable and not broken
         if state is RunState.FAILED:
             # The store's code comes first. The text after it may name mailbox content, so it is cut.
@@ -194,7 +194,7 @@ async def _private_outcomes(
 
 
 def _details(plan: PlanCounts) -> dict[str, int]:
-    """What the plan found beyond the report of domain.md 2.13."""
+    """What the plan found besides the report of domain.md 2.13."""
     return {
         "overlaps_flagged": plan.overlaps_flagged,
         "overlaps_recorded": plan.overlaps_recorded,

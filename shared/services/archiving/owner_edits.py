@@ -162,7 +162,7 @@ async def refuse_locked(
 ) -> None:
     """Raise Conflict if a finalised timesheet contains the appointment before or after the edit (2.8).
 
-    The transaction waits for a finalisation that is under way.
+    The transaction waits for a finalisation in progress.
     """
     periods = await PeriodLockRepository(session).write_turn(configuration.owner_id)
     write: WriteTimes = {

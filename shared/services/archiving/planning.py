@@ -28,8 +28,8 @@ from shared.services.operation.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
 
-# The second reading finds rows that the first one handed on. The third is for a calendar that changes
-# meanwhile.
+# The second reading finds rows that the first one handed on. The third is for a calendar that changes between
+# them.
 READINGS = 3
 
 

@@ -48,7 +48,7 @@ class PreviewedEvent:
     #: With the times of the copy. None for another person's private event.
     decision: Decision | None
     subject: str
-    #: Start of the source event, UTC; ``end`` likewise.
+    #: Start of the source event, UTC, as is ``end``.
     start: datetime
     end: datetime
 

@@ -35,7 +35,7 @@ class ReconcileProgress:
 
 
 class Reconciler:
-    """Reconciles every open operation of a run's configuration, from whichever run."""
+    """Reconciles every open operation of a configuration, from this run or an earlier one."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports

@@ -1,6 +1,6 @@
 """Events that moved to a calendar that another configuration archives into the same archive (2.4).
 
-That configuration takes over row and copy, whichever of the two plans first. So there is no second copy.
+That configuration takes over row and copy, even if the other one plans first. So there is no second copy.
 """
 
 from collections.abc import Collection, Mapping

@@ -64,8 +64,8 @@ class AuditTrail:
     async def export(self, caller: Caller, query: AuditExportQuery) -> tuple[ExportFile, Position | None]:
         """The matching rows, newest first, as a file, and the cursor of its continuation.
 
-        Reads page by page and keeps only the file in memory. Ends after ``rows`` rows or 32 MB, whichever
-        comes first. Raises as ``search``.
+        Reads page by page and keeps only the file in memory. Ends after ``rows`` rows or 32 MB. Raises as
+        ``search``.
         """
         after, left = query.after, query.rows
         own, filters = await self._scope(caller, query)

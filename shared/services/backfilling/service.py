@@ -2,8 +2,7 @@
 
 The backfill's row stores its progress. Its job stores when it may continue, whether it is paused, and how
 many failures it had in a row (8.3). The run of a month is an ordinary run, queued after all other kinds.
-Nothing is kept in memory. The end of a run or the dispatcher continues with the next month, whichever comes
-first.
+Nothing is kept in memory. The end of a run or the dispatcher continues with the next month.
 """
 
 from collections.abc import Sequence

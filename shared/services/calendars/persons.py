@@ -1,4 +1,4 @@
-"""The person of a calendar: its owner, wherever it is shared (domain.md 6.5)."""
+"""The person of a calendar: its owner, even if the calendar is shared (domain.md 6.5)."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 

@@ -31,7 +31,7 @@ class FurtherTenants:
     async def known(self, tenant_id: UUID) -> bool:
         """Whether a token of this tenant is worth checking. True at most ``KNOWN_AFTER`` late.
 
-        It is asked about unchecked tokens, so many concurrent questions cause only one query.
+        It is asked about unchecked tokens. Concurrent questions cause only one query.
         """
         if not self._there:
             return False

@@ -243,7 +243,7 @@ def _event(
 
 
 def _own_time(events: Sequence[MonthEvent]) -> dict[UUID | None, timedelta]:
-    """How long each event is the first that covers its minutes; private ones of another person by themselves.
+    """How long each event is the first that covers its minutes; others' private events separately.
 
     Their sums are what ``tally`` calls net.
     """

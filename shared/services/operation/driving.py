@@ -7,7 +7,7 @@ from typing import Final
 #: Durable is not asked before this time. It is shorter than the dispatcher's interval, so that lost work
 #: restarts within 60 seconds.
 LOOKED_AFTER_EVERY: Final = timedelta(seconds=15)
-#: After an outage of the database, a run continues if its last progress (its start, its plan or the end of a
-#: write) is at most this long ago. For a verification, its start counts. Otherwise it ends with errors, and
-#: the next night or week does the rest.
+#: After an outage of the database, a run continues if its last progress is at most this long ago. Progress is
+#: its start, its plan or the end of a write; for a verification, its start. Otherwise it ends with errors,
+#: and the next night or week does the rest.
 PATIENCE: Final = timedelta(minutes=10)

@@ -265,7 +265,7 @@ class SystemHealthService:
         return Found(measures=measures)
 
     async def _runs(self, tenant: UUID) -> Found:
-        """Runs that ended with trouble recently, whoever requested them (domain.md 2.12, 8.4)."""
+        """Runs that ended with trouble recently, requested by anyone (domain.md 2.12, 8.4)."""
         async with self._database.session() as session:
             ended = await SystemStateRepository(session).trouble(tenant, self._clock.now() - TROUBLE_LASTS)
         measures = {"failed": ended.failed, "with_errors": ended.with_errors}

@@ -322,7 +322,7 @@ class StretchComparison:
             after = rows[-1]["key"]
 
     async def _find_doubled(self) -> None:
-        """Find copies of one event, whichever configuration wrote them (domain.md 2.19)."""
+        """Find copies of one event, written by any configuration (domain.md 2.19)."""
         context, after = self._context, ""
         while True:
             async with self._session() as session:

@@ -1,4 +1,4 @@
-"""Copies that exist twice in the archive calendar, whoever wrote them (domain.md 2.19).
+"""Copies that exist twice in the archive calendar, written by anyone (domain.md 2.19).
 
 Two copies are doubled if both count, and both have one source mailbox, one source id and one original date.
 For a recorded copy of any configuration, the record says this, because the copy may have passed to another

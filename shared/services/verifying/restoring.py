@@ -48,8 +48,8 @@ class CopyRestoring:
         """Queue the run that puts a missing copy back. If one is queued already, it is returned.
 
         Raises NotFound, and ArchiveInUse for the newer of a pair (domain.md 2.19). Raises Conflict for any
-        other kind of finding, one that was put back, an inactive configuration, or while a run of that day is
-        in progress.
+        other kind of finding, one that was put back, or an inactive configuration. So it does while a run of
+        that day is in progress.
         """
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, verification_id, finding_id)
@@ -140,9 +140,9 @@ class CopyRestoring:
     async def adopt(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> VerificationFinding:
         """Record the owner's version of the copy. Later changes of the source still count (2.4).
 
-        Raises NotFound. Raises Conflict for any other kind of finding, a copy that is gone, a locked period
-        (2.8), or while this copy has a write in flight. Raises Forbidden if the event is another person's
-        private one (6.3).
+        Raises NotFound. Raises Conflict for any other kind of finding, a copy that is gone, or a locked
+        period (2.8). So it does while this copy has a write in flight. Raises Forbidden if the event is
+        another person's private one (6.3).
         """
         wanted = verification_id, finding_id
         async with self._ports.database.session() as session:

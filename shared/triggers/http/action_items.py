@@ -23,7 +23,7 @@ blueprint = new_blueprint(durable=True)
 async def list_action_items(
     request: Request[base.NoBody, action_items.ActionItemListQuery],
 ) -> Reply[paging.Page[action_items.ActionItemSummary]]:
-    """With ``status=open`` those that wait for their owner's answer. Overlaps have a list of their own."""
+    """``status=open`` lists those that wait for their owner's answer. Overlaps have their own list."""
     found = await request.app.action_items.list(request.caller, request.query)
     return Reply(paging.Page[action_items.ActionItemSummary](items=list(found.rows), next=found.next_cursor))
 
@@ -40,7 +40,7 @@ async def list_action_items(
 async def get_action_item(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[action_items.ActionItemResource]:
-    """Another person's private events show their times only (domain.md 6.3)."""
+    """Another person's private events show only their times (domain.md 6.3)."""
     found, version = await request.app.action_items.get(request.caller, request.id)
     return Reply(found, version=version)
 
@@ -59,7 +59,7 @@ async def get_action_item(
 async def answer_action_item(
     request: Request[action_items.ActionItemAnswer, base.NoQuery],
 ) -> Reply[action_items.AnsweredActionItem]:
-    """An archive run carries it out. Where other archives of the owner ask the same, it answers them, too."""
+    """An archive run carries it out. It also answers the same question in the owner's other archives."""
     answered = await request.app.answering.answer(
         request.caller, request.id, request.body.answer, expected=request.expected
     )

@@ -25,7 +25,7 @@ blueprint = new_blueprint(durable=True)
 async def list_appointments(
     request: Request[base.NoBody, appointments.AppointmentListQuery],
 ) -> Reply[paging.Page[appointments.AppointmentSummary]]:
-    """Another person's private appointments show their times only (domain.md 6.3)."""
+    """Another person's private appointments show only their times (domain.md 6.3)."""
     found = await request.app.appointments.list(request.caller, request.query)
     return Reply(rendered.RenderedPage(found.rows, found.next_cursor))
 
@@ -42,7 +42,7 @@ async def list_appointments(
 async def get_appointment(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[appointments.AppointmentResource]:
-    """Another person's private appointment shows its times only (domain.md 6.3)."""
+    """Another person's private appointment shows only its times (domain.md 6.3)."""
     found, version = await request.app.appointments.get(request.caller, request.id)
     return Reply(found, version=version)
 

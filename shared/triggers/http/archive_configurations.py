@@ -30,9 +30,9 @@ blueprint = new_blueprint(durable=True)
 async def create_archive_configuration(
     request: Request[archive_configurations.ArchiveConfigurationCreate, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """Calendar references are resolved in the mailbox; if one cannot be, the 422 lists what there is.
+    """Calendar references are resolved in the mailbox. If that fails, the 422 lists the existing calendars.
 
-    Refused (422, `limit_reached`) where the person has `max_archive_configurations` already.
+    Refused (422, `limit_reached`) if the person already has `max_archive_configurations`.
     """
     found = await request.app.archive_configurations.create(request.caller, request.body)
     return Reply(
@@ -76,7 +76,7 @@ async def get_archive_configuration(
 async def list_archive_configurations(
     request: Request[base.NoBody, archive_configurations.ArchiveConfigurationListQuery],
 ) -> Reply[paging.Page[archive_configurations.ArchiveConfigurationResource]]:
-    """The caller's own; for Admins and Auditors the tenant's, or one person's."""
+    """The caller's own. For Admins and Auditors: the tenant's, or one person's."""
     query = request.query
     found = await request.app.archive_configurations.list(
         request.caller, query.user_id, query.after, query.limit
@@ -105,7 +105,7 @@ async def list_archive_configurations(
 async def update_archive_configuration(
     request: Request[archive_configurations.ArchiveConfigurationUpdate, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """What is not named stays. The next run follows the new schedule; runs under way keep their window."""
+    """Unnamed fields stay. The next run uses the new schedule. Runs in progress keep their window."""
     changes = request.app.configuration_changes
     return _changed(await changes.update(request.caller, request.id, request.body, request.expected))
 
@@ -131,7 +131,7 @@ async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuer
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/activate",
-    summary="Let a configuration be archived again",
+    summary="Activate a configuration, so that it is archived again",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404, 409),
@@ -140,7 +140,7 @@ async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuer
 async def activate_archive_configuration(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """The next run takes in what was missed meanwhile."""
+    """The next run archives what was missed while it was inactive."""
     changes = request.app.configuration_changes
     return _changed(
         await changes.set_active(request.caller, request.id, active=True, expected=request.expected)
@@ -151,7 +151,7 @@ async def activate_archive_configuration(
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/deactivate",
-    summary="Archive a configuration no more until it is activated",
+    summary="Stop archiving a configuration until it is activated",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404,),
@@ -160,7 +160,7 @@ async def activate_archive_configuration(
 async def deactivate_archive_configuration(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """A run under way goes on to its end."""
+    """A run in progress continues to its end."""
     changes = request.app.configuration_changes
     return _changed(
         await changes.set_active(request.caller, request.id, active=False, expected=request.expected)
@@ -180,7 +180,7 @@ async def deactivate_archive_configuration(
 async def make_archive_configuration_default(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """The one that was the default before is it no more."""
+    """The previous default is no longer the default."""
     changes = request.app.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
 
@@ -201,8 +201,10 @@ async def make_archive_configuration_default(
 async def rebuild_archive_calendar(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
-    """Refused (409, archive_calendar_exists) unless the calendar is gone. It is made anew under its name; the
-    run at ``Location`` makes every copy anew, those too whose source is gone. Then its jobs go on.
+    """Refused (409, archive_calendar_exists) unless the calendar is gone.
+
+    The calendar is created again under its name. The run at ``Location`` creates every copy again, even if
+    its source is gone. Then its jobs resume.
     """
     started = await request.app.rebuild_requests.rebuild(request.caller, request.id, request.expected)
     run = started.run

@@ -27,7 +27,7 @@ blueprint = new_blueprint()
 async def preview_archive_run(
     request: Request[base.NoBody, archive_plans.ArchivePlanQuery],
 ) -> Reply[archive_plans.ArchivePlan]:
-    """The plan is made as a run makes it, and thrown away; not while a run is under way.
+    """The plan is made as in a run, and then discarded. Not possible while a run is in progress.
 
     Another person's private events are named "Private" (6.3).
     """

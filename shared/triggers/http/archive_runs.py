@@ -31,7 +31,7 @@ blueprint = new_blueprint(durable=True)
 async def start_archive_run(
     request: Request[archive_runs.ArchiveRunStart, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
-    """Answers at once; the run itself is at ``Location`` (domain.md 2.11)."""
+    """Answers at once. The run is at ``Location`` (domain.md 2.11)."""
     from shared.domain.runs.archive_run import RunMode
 
     started = await request.app.archiving.start_run(
@@ -56,7 +56,7 @@ async def start_archive_run(
 async def get_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
-    """The state of a run; while it is open, ``Retry-After`` says when to ask again."""
+    """The state of a run. While it is open, ``Retry-After`` says when to ask again."""
     view = await request.app.archiving.get_run(request.caller, request.id)
     resource = archive_runs.ArchiveRunResource.of(
         view.run,
@@ -100,7 +100,7 @@ async def list_archive_runs(
 async def search_archive_runs(
     request: Request[base.NoBody, archive_runs.ArchiveRunListQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
-    """What failed last night: ``troubled=true`` with ``created_from``."""
+    """For last night's failures: ``troubled=true`` with ``created_from``."""
     found, own = await request.app.archive_runs.search(request.caller, request.query)
     runs = [
         archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own) for run in found.rows
@@ -121,7 +121,7 @@ async def search_archive_runs(
 async def list_archive_operations(
     request: Request[base.NoBody, archive_runs.ArchiveOperationListQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveOperationResource]]:
-    """What became of each event that was to be written; contents are not shown."""
+    """The result of each event that a run had to write, without contents."""
     found = await request.app.archive_runs.operations(request.caller, request.id, request.query)
     return Reply(
         paging.Page[archive_runs.ArchiveOperationResource](items=list(found.rows), next=found.next_cursor)
@@ -141,7 +141,7 @@ async def list_archive_operations(
 async def cancel_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
-    """What was written stays, what was sent is settled. A run that is over answers 409."""
+    """What was written stays, and what was sent is reconciled. A run that is over answers 409."""
     run = await request.app.archive_runs.cancel(request.caller, request.id)
     return Reply(
         archive_runs.ArchiveRunResource.summary_of(run, own=False),
@@ -155,7 +155,7 @@ async def cancel_archive_run(
     blueprint,
     "POST",
     "v1/archive-runs/{id}/retry",
-    summary="Run the window of a run again that was cancelled or had failures",
+    summary="Run the window of a cancelled or failed run again",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     status=202,
@@ -165,7 +165,7 @@ async def cancel_archive_run(
 async def retry_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
-    """What was archived already is only read; the new run is at ``Location`` (domain.md 2.12)."""
+    """What is archived already is only read. The new run is at ``Location`` (domain.md 2.12)."""
     return _accepted(request, await request.app.archiving.retry_run(request.caller, request.id))
 
 

@@ -29,7 +29,7 @@ READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
 async def search_audit(
     request: Request[base.NoBody, audit.AuditListQuery],
 ) -> Reply[paging.Page[audit.AuditEntryResource]]:
-    """A User sees what was done to their data. Another person's private event shows its times only."""
+    """A User sees changes of their own data. Another person's private event shows only its times."""
     found = await request.app.audit.search(request.caller, request.query)
     return Reply(paging.Page[audit.AuditEntryResource](items=list(found.rows), next=found.next_cursor))
 
@@ -43,7 +43,7 @@ async def search_audit(
     ownership=Ownership.OWN,
 )
 async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Reply[audit.AuditActions]:
-    """The same for everybody: names and meanings, no data."""
+    """Equal for everybody: names and meanings, no data."""
     return Reply(
         audit.AuditActions(
             items=[
@@ -68,7 +68,7 @@ async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Rep
     response_headers=CONTINUED,
 )
 async def export_audit(request: Request[base.NoBody, audit.AuditExportQuery]) -> Reply[None]:
-    """The answer names the cursor of its continuation; without it, it is complete."""
+    """The answer names the cursor of its continuation. Without a cursor, it is complete."""
     file, continued = await request.app.audit.export(request.caller, request.query)
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',

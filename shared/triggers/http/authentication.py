@@ -1,4 +1,4 @@
-"""Where a request's token comes from, and what a token that came by cookie may do (design.md, Who may)."""
+"""The token of a request, and what a token from a cookie may do (design.md, Who may)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shared.services.identity.tokens import TokenValidator
 
-#: App Service authentication puts the signed-in person's access token here (it may come by cookie).
+#: App Service authentication puts the signed-in person's access token here (possibly from a cookie).
 SIGN_IN_HEADER = "x-ms-token-aad-access-token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -30,8 +30,8 @@ class Authenticated:
 async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Authenticated:
     """The caller of a request, and their token.
 
-    Raises Unauthenticated (401) without an acceptable token and Forbidden (403) for a mutation that
-    another site's page may have sent with the person's cookie.
+    Raises Unauthenticated (401) without a valid token. Raises Forbidden (403) for a mutation that another
+    site's page may have sent with the person's cookie.
     """
     authorization = request.headers.get("authorization")
     if authorization is not None:
@@ -50,7 +50,7 @@ async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Auth
 
 
 def require_same_origin(url: str, headers: Mapping[str, str]) -> None:
-    """Refuse (403) what no page of ours sent: Origin or Sec-Fetch-Site, and X-Requested-By, tell."""
+    """Refuse (403) other sites' pages, by Origin or Sec-Fetch-Site, and X-Requested-By."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     own = origin_of(url)
     same = (
@@ -66,7 +66,7 @@ def require_same_origin(url: str, headers: Mapping[str, str]) -> None:
 
 
 def origin_of(url: str) -> str | None:
-    """Scheme and host of a URL as browsers write an origin; None if it cannot be read."""
+    """Scheme and host of a URL in the form of a browser's origin. None if it cannot be read."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -75,7 +75,7 @@ def origin_of(url: str) -> str | None:
 
 
 def require_role(caller: Caller, roles: frozenset[Role]) -> None:
-    """Refuse (403) a caller who holds none of the roles."""
+    """Refuse (403) a caller without any of the roles."""
     if not caller.roles & roles:
         needed = ", ".join(sorted(role.value for role in roles))
         raise Forbidden(f"the operation needs one of the roles: {needed}", code="role_missing")

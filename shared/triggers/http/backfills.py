@@ -23,13 +23,13 @@ _ROUTE = "v1/archive-configurations/{id}/backfill"
     blueprint,
     "GET",
     _ROUTE,
-    summary="Get how far the backfill of a configuration is",
+    summary="Get the backfill of a configuration and its progress",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
 )
 async def get_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
-    """One figure for all its months; 404 where the nightly runs cover everything."""
+    """One figure for all its months. 404 if the nightly runs cover everything."""
     view = await request.app.backfills.get(request.caller, request.id)
     return Reply(_resource(view))
 
@@ -49,7 +49,7 @@ async def get_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[bac
 async def start_backfill(
     request: Request[backfills.BackfillStart, base.NoQuery],
 ) -> Reply[backfills.BackfillResource]:
-    """Month after month, oldest first, behind the nightly runs; what is archived already is only read."""
+    """Month by month, oldest first, after the nightly runs. What is archived already is only read."""
     view, run_id = await request.app.backfills.start(request.caller, request.id, request.body.archive_from)
     return _accepted(request, view, run_id)
 
@@ -58,13 +58,13 @@ async def start_backfill(
     blueprint,
     "POST",
     f"{_ROUTE}/pause",
-    summary="Let a backfill wait",
+    summary="Pause a backfill",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404, 409),
 )
 async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
-    """The month under way is finished, no further one begins."""
+    """The current month is finished, and no further one begins."""
     view = await request.app.backfills.pause(request.caller, request.id)
     return Reply(_resource(view), owner_id=view.backfill.owner_id)
 
@@ -73,7 +73,7 @@ async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[b
     blueprint,
     "POST",
     f"{_ROUTE}/resume",
-    summary="Let a backfill go on where it stood",
+    summary="Resume a backfill where it stopped",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     status=202,
@@ -81,7 +81,7 @@ async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[b
     durable=True,
 )
 async def resume_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
-    """Failures so far are forgotten."""
+    """The failure count is reset."""
     return _accepted(request, *await request.app.backfills.resume(request.caller, request.id))
 
 

@@ -22,9 +22,9 @@ blueprint = new_blueprint()
 async def open_break_glass_access(
     request: Request[break_glass.BreakGlassWish, base.NoQuery],
 ) -> Reply[break_glass.BreakGlassResource]:
-    """The person is told at once, with the reason. It ends by itself; every use is audited.
+    """The person is notified at once, with the reason. It ends automatically. Every use is audited.
 
-    It opens appointments, overlaps and exports, for the caller alone. Everything else stays masked.
+    It opens appointments, overlaps and exports, only for the caller. Everything else stays masked.
     """
     body = request.body
     opened = await request.app.break_glass.open(request.caller, request.id, body.reason, body.minutes)
@@ -48,7 +48,7 @@ async def open_break_glass_access(
 async def list_break_glass_accesses(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[break_glass.BreakGlassResource]]:
-    """For Admins and Auditors the tenant's; for others those to their own events."""
+    """For Admins and Auditors, the tenant's. For others, those to their own events."""
     query = request.query
     found = await request.app.break_glass.list(request.caller, query.after, query.limit)
     items = [break_glass.BreakGlassResource.of(each) for each in found.rows]
@@ -67,7 +67,7 @@ async def list_break_glass_accesses(
 async def get_break_glass_access(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[break_glass.BreakGlassResource]:
-    """One the caller may know of."""
+    """One that is visible to the caller."""
     found = await request.app.break_glass.get(request.caller, request.id)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version)
 
@@ -85,6 +85,6 @@ async def get_break_glass_access(
 async def close_break_glass_access(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[break_glass.BreakGlassResource]:
-    """By any Admin; the person is told."""
+    """By any Admin. The person is notified."""
     found = await request.app.break_glass.close(request.caller, request.id, request.expected)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version, owner_id=found.owner_id)

@@ -1,4 +1,4 @@
-"""Calendars of a person over HTTP: those of the mailbox and those kept in our database."""
+"""Calendars of a person over HTTP: those of the mailbox and those in our database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ blueprint = new_blueprint()
 async def list_calendars(
     request: Request[base.NoBody, calendars.CalendarListQuery],
 ) -> Reply[paging.Page[calendars.CalendarResource]]:
-    """Each with the reference to name it by, and the archive configurations that use it."""
+    """Each with its reference, and the archive configurations that use it."""
     found = await request.app.calendar_service.list(
         request.caller, request.id, request.query, request.calendars_of
     )
@@ -44,9 +44,9 @@ async def list_calendars(
 async def create_calendar(
     request: Request[calendars.CalendarCreate, base.NoQuery],
 ) -> Reply[calendars.CalendarResource]:
-    """Refused (409) where one of the store has the name already, in whatever letter case.
+    """Refused (409) if the store already has the name. Case is ignored.
 
-    A local one is refused (422, `limit_reached`) where the person has `max_local_calendars` already.
+    A local one is refused (422, `limit_reached`) if the person already has `max_local_calendars`.
     """
     made = await request.app.calendar_service.create(
         request.caller, request.id, request.body, request.calendars_of
@@ -72,7 +72,7 @@ async def create_calendar(
 async def resolve_calendar(
     request: Request[calendars.CalendarResolution, base.NoQuery],
 ) -> Reply[calendars.CalendarResource]:
-    """By exact id, else by name, else by its slug; a 422 lists the calendars to choose from."""
+    """By exact id, else by name, else by its slug. A 422 lists the calendars to choose from."""
     found = await request.app.calendar_service.resolve(
         request.caller, request.id, request.body.reference, request.calendars_of
     )

@@ -32,7 +32,7 @@ blueprint = new_blueprint()
 async def list_categories(
     request: Request[base.NoBody, categories.CategoryListQuery],
 ) -> Reply[paging.Page[categories.CategoryResource]]:
-    """Each tells what its name says, or what is wrong with it (domain.md 3.1 to 3.4)."""
+    """Each with the meaning of its name, or what is wrong with it (domain.md 3.1 to 3.4)."""
     found = await _catalogue(request).list(request.caller, request.query)
     items = [_resource(each) for each in found.rows]
     return Reply(paging.Page[categories.CategoryResource](items=items, next=found.next_cursor))
@@ -52,7 +52,7 @@ async def list_categories(
 async def create_category(
     request: Request[categories.CategoryCreate, base.NoQuery],
 ) -> Reply[categories.CategoryResource]:
-    """The name must be a valid category, or Online; the 422 tells what is wrong with it."""
+    """The name must be a valid category, or Online. The 422 says what is wrong with it."""
     created = await _catalogue(request).create(request.caller, request.body)
     return _changed(created, location=f"v1/categories/{created.id}?user_id={created.owner_id}")
 
@@ -70,10 +70,10 @@ async def create_category(
 async def validate_categories(
     request: Request[base.NoBody, category_reports.ValidationQuery],
 ) -> Reply[category_reports.ValidationReport]:
-    """Out of the archive, with typed issues and the totals of the whole range (domain.md 3.3, 3.4).
+    """From the archive, with typed issues and the totals of the whole range (domain.md 3.3, 3.4).
 
-    Ambiguous events come first, then all others by start. Events with a valid category that are all-day or
-    free are listed, too: they count as no time.
+    Ambiguous events come first, then all others by start. All-day or free events with a valid category are
+    listed too, because they count no time.
     """
     return Reply(await request.app.categories.reports.validation(request.caller, request.query))
 
@@ -91,11 +91,12 @@ async def validate_categories(
 async def get_category_statistics(
     request: Request[base.NoBody, category_reports.StatisticsQuery],
 ) -> Reply[category_reports.StatisticsResource]:
-    """Out of the archive, as JSON or CSV. Only what counts as time is added up (domain.md 2.18, 3.5).
+    """From the archive, as JSON or CSV. Only what counts as time is added up (domain.md 2.18, 3.5).
 
-    Gross hours add up the events; net hours count a minute once that several events cover. An event belongs
-    to the day, week or month in which it starts, with all its hours. A minute that several events cover
-    belongs to the one that starts first. So the net hours of the days add up to those of the range.
+    Gross hours are the sum of the events. Net hours count a minute once, even if several events cover it. An
+    event belongs to the day, week or month in which it starts, with all its hours. A minute that several
+    events cover belongs to the one that starts first. So the net hours of the days add up to those of the
+    range.
     """
     found = await request.app.categories.hours.statistics(request.caller, request.query)
     if not wants_csv(request.accept, request.query.format):
@@ -143,7 +144,7 @@ async def suggest_categories(
 async def apply_category_suggestions(
     request: Request[category_reports.SuggestionsApply, base.NoQuery],
 ) -> Reply[category_reports.AppliedCategories]:
-    """Changes the events in their own calendars; the next archive run over their days takes that over."""
+    """Changes the events in their own calendars. The next archive run over their days archives the change."""
     return Reply(await request.app.categories.applying.apply(request.caller, request.body))
 
 
@@ -160,7 +161,7 @@ async def apply_category_suggestions(
 async def create_missing_categories(
     request: Request[categories.MissingCategoriesCreate, base.NoQuery],
 ) -> Reply[categories.MissingCategoriesResource]:
-    """Only valid ones, as they are mostly written first; asked again, the rest is added."""
+    """Only valid ones, in their most frequent spelling. A second request adds the rest."""
     found = await _catalogue(request).create_missing(request.caller, request.body)
     resource = categories.MissingCategoriesResource(
         created=[_resource(each) for each in found.created], present=found.present, remaining=found.remaining
@@ -181,7 +182,7 @@ async def create_missing_categories(
 async def get_category(
     request: Request[base.NoBody, categories.CategoryQuery],
 ) -> Reply[categories.CategoryResource]:
-    """One that is kept here, or one of the Outlook list of the person named."""
+    """One of our own, or one of the named person's Outlook list."""
     found = await _catalogue(request).get(request.caller, request.id, request.query.user_id)
     return Reply(_resource(found), version=found.version)
 
@@ -221,13 +222,13 @@ async def update_category(
     if_match=IfMatch.REQUIRED,
 )
 async def delete_category(request: Request[base.NoBody, categories.CategoryQuery]) -> Reply[None]:
-    """It can no longer be chosen; no event loses it."""
+    """It can no longer be chosen. No event loses it."""
     await _catalogue(request).delete(request.caller, request.id, request.query.user_id, request.expected)
     return Reply(None)
 
 
 def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
-    """The categories, Outlook's with the permission that the operation declares."""
+    """The categories, with the permission for Outlook that the operation declares."""
     return request.app.categories.catalogue.reaching(request.categories_of)
 
 

@@ -1,4 +1,4 @@
-"""Rules for giving categories over HTTP (domain.md 3.6)."""
+"""Rules for applying categories over HTTP (domain.md 3.6)."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ async def list_category_rules(
 async def create_category_rule(
     request: Request[categories.CategoryRuleCreate, base.NoQuery],
 ) -> Reply[categories.CategoryRuleResource]:
-    """It only suggests; with ``auto_apply`` applying the rules of a range gives the category unasked.
+    """It only suggests. With ``auto_apply``, applying the rules of a range applies it unasked.
 
-    Refused (422, `limit_reached`) where the person has `max_category_rules` already.
+    Refused (422, `limit_reached`) if the person already has `max_category_rules`.
     """
     row = await request.app.categories.rules.create(request.caller, request.body)
     return _changed(row, location=f"v1/category-rules/{row.id}")
@@ -84,7 +84,7 @@ async def get_category_rule(
 async def update_category_rule(
     request: Request[categories.CategoryRuleUpdate, base.NoQuery],
 ) -> Reply[categories.CategoryRuleResource]:
-    """What it did before stays."""
+    """Its earlier effects stay."""
     return _changed(
         await request.app.categories.rules.update(request.caller, request.id, request.body, request.expected)
     )

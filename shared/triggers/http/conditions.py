@@ -1,4 +1,4 @@
-"""Conditions that a request puts on its change: the version it is meant for, and that it happens once."""
+"""Conditions on a change: the expected version, and the key that prevents repetition."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _TAGS: Final = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 
 
 def read_idempotency_key(operation: Operation, headers: Mapping[str, str]) -> str | None:
-    """The key of a change; None without one, and for what changes nothing. Raises InvalidRequest (400)."""
+    """The key of a change. None without one, and for reads. Raises InvalidRequest (400)."""
     key = headers.get("idempotency-key")
     if key is None or not operation.changes:
         return None
@@ -28,9 +28,9 @@ def read_idempotency_key(operation: Operation, headers: Mapping[str, str]) -> st
 
 
 def read_if_match(operation: Operation, headers: Mapping[str, str]) -> ExpectedVersion:
-    """The versions that If-Match accepts (RFC 9110, 13.1.1); a weak tag matches none.
+    """The versions that If-Match accepts (RFC 9110, 13.1.1). A weak tag matches none.
 
-    Raises PreconditionRequired (428) where the operation needs one, and InvalidRequest (400).
+    Raises PreconditionRequired (428) if the operation needs one, and InvalidRequest (400).
     """
     given = headers.get("if-match")
     if operation.if_match is IfMatch.UNUSED:

@@ -1,4 +1,4 @@
-"""Where a list that is no JSON document goes on: the next cursor in headers (RFC 8288)."""
+"""Where a list in another format than JSON continues: the next cursor in headers (RFC 8288)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ CONTINUED: Final[Mapping[str, str]] = {
 
 
 def continued_at(request: Request[Any, Any], cursor: str) -> dict[str, str]:
-    """The headers that lead on from this part with the same parameters."""
+    """The headers that lead to the next part with the same parameters."""
     sealed = request.listed.seal(cursor)
     given = request.query.model_dump(mode="json", exclude_unset=True) | {"cursor": sealed}
     query = urlencode({name: _text(value) for name, value in given.items() if value is not None})

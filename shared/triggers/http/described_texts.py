@@ -1,4 +1,4 @@
-"""Texts of the code as a client reads them: without the citations that only the code's readers can follow."""
+"""Texts of the code for clients, without the citations that only readers of the code can follow."""
 
 import re
 from typing import Any, Final
@@ -7,13 +7,13 @@ from typing import Any, Final
 _CITATION: Final = re.compile(
     r" ?\((?:\w[\w-]{0,40}\.md )?\d+(?:\.\d+)?(?:(?:, | to | and | )(?:\d+(?:\.\d+)?|[a-e]))*\)"
 )
-#: The code's way to write a name; a client reads Markdown.
+#: Names in the code's notation. Clients read Markdown.
 _CODE: Final = re.compile(r"``([^`]+)``")
 _TEXTS: Final = ("description", "summary")
 
 
 def without_citations(described: Any) -> Any:
-    """A part of the OpenAPI document whose texts cite no section of our documents."""
+    """A part of the OpenAPI document without citations of our documents."""
     if isinstance(described, dict):
         return {
             name: _CODE.sub(r"`\1`", _CITATION.sub("", value))

@@ -1,4 +1,4 @@
-"""The description of the API for machines and for people; nothing of it comes from elsewhere."""
+"""The description of the API for programs and people, without resources from other sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 blueprint = new_blueprint()
 
-#: Carries Swagger UI's files. Its Python code, and Flask, which that needs, are never imported.
+#: Contains Swagger UI's files. Its Python code, and Flask, which that needs, are never imported.
 _PACKAGE: Final = "flask-swagger-ui"
 _FOLDER: Final = "flask_swagger_ui/dist"
 _FILES: Final = {
@@ -74,6 +74,14 @@ Where fields break a rule, <code>errors</code> names each. <a href="../docs">All
 <tbody>
 ROWS</tbody>
 </table>
+<h2>Codes of fields</h2>
+<p>What the <code>code</code> of an entry in <code>errors</code> means. Its <code>message</code> says what to
+write. An entry may also have a code from above.</p>
+<table>
+<thead><tr><th>Code</th><th>Meaning</th></tr></thead>
+<tbody>
+FIELDS</tbody>
+</table>
 </body>
 </html>
 """
@@ -98,7 +106,7 @@ ui.initOAuth(SIGN_IN);
     ownership=Ownership.PUBLIC,
 )
 async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Built from what the operations declare."""
+    """Built from the declarations of the operations."""
     return Reply(None, content=described(request.app.settings))
 
 
@@ -119,7 +127,7 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
 @endpoint(
     blueprint,
     "GET",
-    # Not a catch-all, which would take "docs", too.
+    # Not a catch-all, which would also match "docs".
     "docs/{file:maxlength(40)}",
     summary="A file of the page that shows the description",
     roles=None,
@@ -148,7 +156,7 @@ def described(settings: Settings) -> bytes:
     """The OpenAPI document as JSON."""
     import orjson
 
-    # Only here: nobody else needs it, and it would slow down every start.
+    # Imported here, because nothing else needs it and it would slow every start.
     from shared.triggers.http.described_texts import without_citations
     from shared.triggers.http.openapi import Description
 
@@ -161,14 +169,19 @@ def errors_page() -> bytes:
     """The page of errors, each code with an anchor of its name."""
     from html import escape
 
-    from shared.triggers.http.error_texts import ERRORS
+    from shared.triggers.http.error_texts import ERRORS, FIELD_CODES
 
     rows = "".join(
         f'<tr id="{code}"><td><a href="#{code}"><code>{code}</code></a></td><td>{text.status}</td>'
         f"<td>{_code(escape(text.cause))}</td><td>{_code(escape(text.remedy))}</td></tr>\n"
         for code, text in ERRORS.items()
     )
-    return _ERRORS_PAGE.replace("ROWS", rows).encode()
+    fields = "".join(
+        f'<tr id="field-{code}"><td><a href="#field-{code}"><code>{code}</code></a></td>'
+        f"<td>{_code(escape(text))}</td></tr>\n"
+        for code, text in FIELD_CODES.items()
+    )
+    return _ERRORS_PAGE.replace("ROWS", rows).replace("FIELDS", fields).encode()
 
 
 def _code(text: str) -> str:
@@ -177,7 +190,7 @@ def _code(text: str) -> str:
 
 
 def _policy(settings: Settings) -> dict[str, str]:
-    """What the page may load: our own files, and the token service to sign in."""
+    """What the page may load: our own files, and the token service for signing in."""
     sources = {
         "default-src": "'none'",
         "script-src": "'self'",

@@ -1,4 +1,4 @@
-"""The one decorator through which every HTTP function is declared (design.md, One way in: HTTP)."""
+"""The one decorator that declares every HTTP function (design.md, One way in: HTTP)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,15 +44,18 @@ def endpoint[Served: Handler[Any, Any, Any]](
 ) -> Callable[[Served], Served]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
-    ``route`` is below the prefix. Its ``{parameters}`` are UUIDs and get the constraint ``guid``, but for
-    those of ``texts``, which name the regular expression of their values and reach the handler unchecked. One
-    that has a constraint of its own is text, too, and not described. ``roles`` None asks for no token.
-    ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
-    further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
-    reaches Microsoft Graph. ``order`` is that of a list. The models of body, query and answer are those of
-    the handler's annotations, ``Request[Body, Query]`` and ``Reply[Model]``. The function validates the
-    token, parses strictly, calls, serialises, and answers every error as problem+json. A change takes
-    Idempotency-Key.
+    - ``route`` is below the prefix. Its ``{parameters}`` are UUIDs and get the constraint ``guid``. Those in
+      ``texts`` have a regular expression instead and reach the handler unchecked. One with its own constraint
+      is text too, and not described.
+    - ``roles`` None requires no token.
+    - ``errors`` are the operation's own error statuses, for the description of the API.
+    - ``also`` are further methods of the same function (GET always has HEAD).
+    - ``graph`` is the permission with which it calls Microsoft Graph.
+    - ``order`` is the order of a list.
+
+    The models of body, query and answer come from the handler's annotations, ``Request[Body, Query]`` and
+    ``Reply[Model]``. The function validates the token, parses strictly, calls, serialises, and answers every
+    error as problem+json. A change accepts Idempotency-Key.
     """
 
     def declare(handler: Served) -> Served:

@@ -1,10 +1,10 @@
-"""What each error code of the API means and what a caller does about it: the page at ``/api/docs/errors``."""
+"""The meaning of each error code of the API, and its remedy (the page ``/api/docs/errors``)."""
 
 from typing import Final, NamedTuple
 
 
 class ErrorText(NamedTuple):
-    """The status that the code comes with, why it comes, and what helps."""
+    """The status of the code, its cause, and the remedy."""
 
     status: int
     cause: str
@@ -248,4 +248,67 @@ ERRORS: Final[dict[str, ErrorText]] = {
     "verification_in_progress": ErrorText(
         409, "Another window of the configuration is being verified.", "Wait for its end."
     ),
+}
+
+#: What the code of a field in ``errors`` means; its message says what is wrong with this one.
+FIELD_CODES: Final[dict[str, str]] = {
+    "all_day": "An all-day event has no times of the day to change.",
+    "ambiguous": "The name says several categories at once; name one.",
+    "answer_does_not_fit": "The question has other answers; the item's `answers` has them.",
+    "archiving_begun": "It cannot change any more once something is archived.",
+    "calendar_not_resolved": "No calendar, or more than one, has this name; the message lists what there is.",
+    "calendar_reference": "It is no calendar reference, such as msgraph://ada@example.com/calendar.",
+    "chosen_twice": "One event is named twice.",
+    "control_character": "The text has a character that cannot be kept or shown.",
+    "cursor_invalid": "The cursor is of another list, other filters or another caller: start without one.",
+    "date_invalid": "It is no date such as 2026-11-01.",
+    "either_or": "Name one of them, not both.",
+    "empty_customer": "The category names no customer.",
+    "event_id_invalid": "It is no id of an event in Outlook.",
+    "group_too_large": "The group has more people than one request adds.",
+    "group_unknown": "The directory has no such group.",
+    "id_invalid": "It is no id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff.",
+    "immutable": "This never changes; make another one.",
+    "in_future": "It must not lie in the future.",
+    "instant_invalid": "It is no date and time such as 2026-11-01T00:00:00Z.",
+    "invalid": "The message says what is wrong.",
+    "is_archive": "The calendar is the archive of another configuration.",
+    "is_source": "The calendar is the source of another configuration.",
+    "kept_and_action": "The events to keep and the action contradict each other.",
+    "key_reused": "The Idempotency-Key came with another request before: choose another one.",
+    "known_end": "Position and hash go together.",
+    "length": "The text or list is too short or too long.",
+    "mailbox_refused": "The mailbox service refuses it; the message has its reason.",
+    "mailbox_unknown": "The directory has no such mailbox.",
+    "match_empty": "The rule says nothing to compare by.",
+    "missing": "The field is required.",
+    "missing_separator": 'Customer and billing type are not separated by " - ".',
+    "modifier_only": "Online only says how people met: name a customer and billing type.",
+    "month_invalid": "It is no month such as 2026-03.",
+    "named_once": "Name the appointment or the event, not both.",
+    "no_person": "The mailbox is a room's or the like, not a person's.",
+    "not_a_date": "An all-day event begins and ends at midnight UTC of a date.",
+    "not_one_of": "It is none of the values that are listed.",
+    "nothing_to_apply": "Name a choice, or a range for the rules.",
+    "nothing_to_backfill": "There is nothing before what the nightly runs cover.",
+    "nothing_to_change": "Name at least one field.",
+    "object_id_differs": "The object id is not that of the mailbox.",
+    "out_of_range": "The number or date is too small or too large.",
+    "plus_not_escaped": "A + in a query means a space: write %2B.",
+    "range_empty": "There is nothing in the range.",
+    "range_incomplete": "Name both ends.",
+    "range_order": "The end must lie after the start.",
+    "range_too_long": "The range is longer than one request may ask for.",
+    "range_twice": "Name instants or days, not both.",
+    "read_only": "The calendar cannot be written to.",
+    "repeated": "It is named twice.",
+    "same_as_source": "The archive must differ from the source.",
+    "still_overlapping": "The events that are to be kept still overlap.",
+    "time_zone_missing": "The time needs a zone, such as the Z of 2026-11-01T00:00:00Z.",
+    "time_zone_unknown": "It is no time zone such as Europe/Vienna.",
+    "unknown_billing_type": "The billing type is neither billable nor non-billable.",
+    "unknown_field": "The request has no such field or parameter here.",
+    "unknown_member": "No event of the group has this key.",
+    "wrong_form": "The text does not have the form that the message describes.",
+    "wrong_type": "It is of another type, such as a text in place of a number.",
 }

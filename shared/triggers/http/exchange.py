@@ -1,4 +1,4 @@
-"""What surrounds every request and answer: correlation, trace, source address, CORS and security headers."""
+"""Shared by every request and answer: correlation, trace, source address, CORS and security headers."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _EXPOSED_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request at the wire."""
+    """One HTTP request."""
 
     correlation_id: str
     trace: TraceParent
@@ -39,7 +39,7 @@ class Exchange:
 
     @classmethod
     def of(cls, request: "HttpRequest") -> "Exchange":
-        """Takes over the caller's correlation id and trace where they are valid, else starts new ones."""
+        """Uses the caller's correlation id and trace if they are valid, else starts new ones."""
         parent = TraceParent.parse(request.headers.get("traceparent"))
         return cls(
             correlation_id=valid_correlation_id(request.headers.get("x-correlation-id"))
@@ -66,7 +66,7 @@ class Exchange:
 
 
 def path_of(url: str) -> str:
-    """The path of a request; empty if its URL (the Host header is the caller's) cannot be read."""
+    """The path of a request. Empty if its URL cannot be read (the Host header comes from the caller)."""
     try:
         return urlsplit(url).path
     except ValueError:
@@ -74,7 +74,7 @@ def path_of(url: str) -> str:
 
 
 def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
-    """Lets pages of the configured origins read the answer; cookies are never let through."""
+    """Let pages of the configured origins read the answer. Cookies are never permitted."""
     headers = {"Vary": "Origin"}
     if origin is not None and origin in allowed:
         headers |= {
@@ -85,7 +85,7 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
 
 
 def source_address(headers: Mapping[str, str]) -> str | None:
-    """The address that the platform's front end saw: it appends it to X-Forwarded-For, others come before."""
+    """The address that the platform's front end saw. It is the last one in X-Forwarded-For."""
     given = headers.get("x-forwarded-for")
     if not given:
         return None

@@ -16,7 +16,7 @@ _PAGE: Final = "One page of the list, in the order that `x-order` of the operati
 def describe_model(name: str, schema: dict[str, Any]) -> None:
     """Describe a model, and each property of it, that the code of the model does not describe.
 
-    What nothing is known of stays without one, which the lint of the description refuses.
+    An unknown property stays without one, which the lint of the description refuses.
     """
     if not schema.get("description"):
         text = _PAGE if name.endswith("Page") else MODELS.get(name)

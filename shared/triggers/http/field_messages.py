@@ -1,4 +1,4 @@
-"""What is wrong with a field, in our own words: pydantic's are for programmers."""
+"""Our own messages for invalid fields. pydantic's are for programmers."""
 
 import re
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from typing import Any, Final
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCAL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
-#: What "+01:00" is read as when it stands in a query as it is.
+#: How "+01:00" is read if it is in a query unencoded.
 _UNESCAPED_PLUS: Final = re.compile(r"([0-9T:.-]{16,30}) ([0-9]{2}:?[0-9]{2})")
 _INSTANT: Final = "2026-11-01T00:00:00Z"
 _DAY: Final = "2026-11-01"
 _SOME_ID: Final = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 
-#: By pydantic's type of the error; ``{name}`` is what the error's context says.
+#: By pydantic's error type. ``{name}`` is a value of the error's context.
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is required",
     "extra_forbidden": "is not known here",
@@ -56,16 +56,38 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "datetime_object_invalid": f"must be a date and time such as {_INSTANT}",
     "datetime_from_date_parsing": f"must be a date and time such as {_INSTANT}",
 }
-#: What these mean depends on what was written.
+#: Their meaning depends on the input.
 _TIMES: Final = frozenset(
-    {"timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "date_format", "datetime_type"}
+    {"timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "instant_invalid", "datetime_type"}
 )
+#: Our codes for what pydantic finds, by how its types begin or by the whole type; the first that fits.
+_CODES: Final = (
+    ("uuid_", "id_invalid"),
+    ("datetime_", "instant_invalid"),
+    ("date_", "date_invalid"),
+    ("timezone_aware", "time_zone_missing"),
+    ("extra_forbidden", "unknown_field"),
+    ("enum", "not_one_of"),
+    ("literal_error", "not_one_of"),
+    ("union_tag_invalid", "not_one_of"),
+    ("union_tag_not_found", "missing"),
+    ("string_pattern_mismatch", "wrong_form"),
+    ("string_too_", "length"),
+    ("too_", "length"),
+    ("string_unicode", "control_character"),
+    ("greater_than", "out_of_range"),
+    ("less_than", "out_of_range"),
+    *((kind, "wrong_type") for kind in ("string_", "list_", "tuple_", "dict_", "model_", "bool_", "int_")),
+    *((kind, "wrong_type") for kind in ("float_", "finite_number")),
+)
+#: What a + that stands in a query as it is is told as.
+_PLUS: Final = "plus_not_escaped"
 
 
 def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
-    """What is wrong with the field of a pydantic error (type, msg, ctx, input), and how to put it right.
+    """What is wrong with the field of a pydantic error (type, msg, ctx, input), and how to fix it.
 
-    Of the value only a date and time is ever shown again.
+    Only a date and time is ever shown in the message.
     """
     kind, given = str(error["type"]), error.get("input")
     if kind in _TIMES and isinstance(given, str) and (told := _time_message(kind, given, in_query)):
@@ -74,10 +96,23 @@ def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
         kind = f"string_{kind}"
     template = _MESSAGES.get(kind)
     if template is None:
-        # Our own rules speak for themselves.
+        # Our own rules have clear messages.
         return str(error["msg"]).removeprefix("Value error, ")
     context = {name: _plain(value) for name, value in (error.get("ctx") or {}).items()}
     return template.format_map(_Known(context))
+
+
+def code_of(error: Mapping[str, Any], *, in_query: bool) -> str:
+    """The code of a pydantic error, the same whatever version of pydantic found it."""
+    kind, given = str(error["type"]), error.get("input")
+    if in_query and kind in _TIMES and isinstance(given, str) and _UNESCAPED_PLUS.fullmatch(given):
+        return _PLUS
+    return next((code for begin, code in _CODES if kind.startswith(begin)), kind)
+
+
+def codes() -> frozenset[str]:
+    """Every code that ``code_of`` gives in place of pydantic's."""
+    return frozenset({_PLUS, *(code for _, code in _CODES)})
 
 
 def _time_message(kind: str, given: str, in_query: bool) -> str | None:
@@ -100,7 +135,7 @@ def _plain(value: Any) -> str:
 
 
 class _Known(dict[str, str]):
-    """A context that lacks nothing."""
+    """A context with a default for every name."""
 
     def __missing__(self, key: str) -> str:
         return "what the description of the API says"

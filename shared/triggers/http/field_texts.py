@@ -1,7 +1,7 @@
-"""What each field of the API means, by its name: one name means one thing wherever it stands.
+"""The meaning of each field of the API, by name: one name means one thing everywhere.
 
-A field that says more than its name has its description at its model. What a name means in one model alone
-stands in ``MODEL_FIELDS``. Only the builder of the API's description loads this (cold start).
+A field that needs more than its name has a description at its model. Names with another meaning in one model
+are in ``MODEL_FIELDS``. Only the builder of the API's description loads this (cold start).
 """
 
 from typing import Final

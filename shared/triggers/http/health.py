@@ -18,7 +18,7 @@ blueprint = new_blueprint()
     ownership=Ownership.PUBLIC,
 )
 async def health_live(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Live]:
-    """For liveness probes: no dependency is asked."""
+    """For liveness probes. It checks no dependency."""
     return Reply(request.app.health.live())
 
 
@@ -32,6 +32,6 @@ async def health_live(request: Request[base.NoBody, base.NoQuery]) -> Reply[heal
     errors=(503,),
 )
 async def health_ready(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Ready]:
-    """For readiness probes: database, schema revision and token service; 503 while one of them fails."""
+    """For readiness probes: database, schema revision and token service. 503 while one of them fails."""
     ready = await request.app.health.ready()
     return Reply(ready) if ready.status == "ready" else Reply(ready, status=503, retry_after=5)

@@ -40,11 +40,12 @@ _PARTS: Final = {
 async def request_user_export(
     request: Request[people.ExportWish, base.NoQuery],
 ) -> Reply[people.UserExportResource]:
-    """Answers at once; the export itself is at ``Location``. One is prepared at a time.
+    """Answers at once. The export is at ``Location``. Only one is prepared at a time.
 
-    A person is told when somebody else asks for theirs. Of their private events it then holds the times.
+    A person is notified when somebody else requests their export. It then has only the times of their private
+    events.
 
-    Refused (422, `limit_reached`) after `max_exports_per_day` within 24 hours, whoever asked for them.
+    Refused (422, `limit_reached`) after `max_exports_per_day` requests by anyone within 24 hours.
     """
     requested = await request.app.user_exports.request(
         request.caller, request.id, private_events=request.body.private_events
@@ -82,13 +83,13 @@ async def list_user_exports(
     blueprint,
     "GET",
     "v1/user-exports/{id}",
-    summary="Get how far an export is",
+    summary="Get an export and its progress",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404,),
 )
 async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserExportResource]:
-    """While it is prepared, ``Retry-After`` says when to ask again; it is deleted at ``expires_at``."""
+    """While it is prepared, ``Retry-After`` says when to ask again. It is deleted at ``expires_at``."""
     export = await request.app.user_exports.get(request.caller, request.id)
     return Reply(people.UserExportResource.of(export), retry_after=None if export.finished_at else 1)
 
@@ -107,7 +108,7 @@ async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[
 async def get_user_export_content(
     request: Request[base.NoBody, people.UserExportContentQuery],
 ) -> Reply[None]:
-    """At most 16 MiB from ``offset`` on; ``X-Next-Offset`` says where the next part begins."""
+    """At most 16 MiB from ``offset`` on. ``X-Next-Offset`` says where the next part begins."""
     part = await request.app.user_exports.content(request.caller, request.id, request.query.offset)
     headers = {
         "Content-Disposition": f'attachment; filename="export-{request.id}.zip"',
@@ -133,7 +134,7 @@ async def get_user_export_content(
 async def request_user_erasure(
     request: Request[people.ErasureWish, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
-    """Nothing is deleted before it is confirmed. What blocks it is named in the 409 (domain.md 15.3)."""
+    """Nothing is deleted before it is confirmed. The 409 names what blocks it (domain.md 15.3)."""
     erasure = await request.app.user_erasures.request(
         request.caller, request.id, remove_copies=request.body.remove_copies
     )
@@ -153,7 +154,7 @@ async def request_user_erasure(
 async def list_user_erasures(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[people.UserErasureResource]]:
-    """Also of a person who is gone: what is told of them are counts alone."""
+    """Also for a person who is gone. Then there are only counts."""
     return _page(await request.app.user_erasures.of_person(request.caller, request.id, request.query))
 
 
@@ -169,7 +170,7 @@ async def list_user_erasures(
 async def search_user_erasures(
     request: Request[base.NoBody, people.ErasureListQuery],
 ) -> Reply[paging.Page[people.UserErasureResource]]:
-    """What waits for a second Admin: ``confirmable=true`` has what the caller may confirm."""
+    """``confirmable=true`` lists those that the caller, as second Admin, may confirm."""
     return _page(await request.app.user_erasures.search(request.caller, request.query))
 
 
@@ -177,13 +178,13 @@ async def search_user_erasures(
     blueprint,
     "GET",
     "v1/user-erasures/{id}",
-    summary="Get how far an erasure is",
+    summary="Get an erasure and its progress",
     roles=ADMINS,
     ownership=Ownership.TENANT,
     errors=(404,),
 )
 async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserErasureResource]:
-    """Its report stays after the person is gone: it holds counts alone."""
+    """Its report stays after the person is gone, because it has only counts."""
     return _reply(await request.app.user_erasures.get(request.caller, request.id))
 
 
@@ -202,7 +203,7 @@ async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply
 async def confirm_user_erasure(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
-    """By another Admin than the one who asked, or after 7 days by the same. Again lets a failed one go on."""
+    """By another Admin, or after 7 days by the requester. A second call continues a failed one."""
     erasure = await request.app.user_erasures.confirm(request.caller, request.id)
     return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
 
@@ -219,7 +220,7 @@ async def confirm_user_erasure(
 async def withdraw_user_erasure(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
-    """Once it has begun it cannot be taken back."""
+    """Once it has begun, it cannot be withdrawn."""
     return _reply(await request.app.user_erasures.withdraw(request.caller, request.id))
 
 

@@ -1,9 +1,9 @@
-"""Cursors of lists: each is tied to its list, the filters and the caller.
+"""Cursors of lists. Each is bound to its list, the filters and the caller.
 
-A service makes and reads the plain cursor, which says where a page ended. The caller sees it with a digest
-of the request that it came from. With another list, other filters or another caller it is refused: it would
-start somewhere in the wrong list. The digest is no secret, since a forged cursor reaches nothing new: every
-service checks again what the caller may read.
+A service makes and reads the plain cursor, which says where a page ended. The caller sees it with a digest of
+its request. With another list, other filters or another caller it is refused, because it would start at a
+wrong place. The digest is no secret. A forged cursor reveals nothing, because every service checks again what
+the caller may read.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from shared.domain.identity.caller import Caller
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas import base
 
-#: Parameters that a caller may change from page to page: they say how much, not what.
+#: Parameters that may change from page to page: they say how much, not what.
 _FREE: Final = frozenset({"cursor", "limit", "rows"})
 _DIGEST_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ListIdentity:
-    """What a cursor is tied to: path of the list, its filters (query and body), and who asks."""
+    """What a cursor is bound to: path of the list, its filters (query and body), and the caller."""
 
     path: str
     query: "base.Input"
@@ -29,11 +29,11 @@ class ListIdentity:
     caller: Caller | None
 
     def seal(self, cursor: str) -> str:
-        """The cursor as the caller sees it."""
+        """The cursor in the caller's form."""
         return f"{cursor}.{self._digest()}"
 
     def seal_next(self, answer: Any) -> Any:
-        """The answer with its ``next`` sealed; any other answer as it is."""
+        """The answer with its ``next`` sealed. Any other answer is unchanged."""
         following = getattr(answer, "next", None)
         if not isinstance(following, str):
             return answer
@@ -42,7 +42,7 @@ class ListIdentity:
     def opened[Model: base.Input](self, asked: Model) -> Model:
         """Query or body with its plain cursor.
 
-        Raises ValidationFailed naming ``cursor`` if it comes from another list, filter or caller.
+        Raises ValidationFailed naming ``cursor`` if it belongs to another list, filter or caller.
         """
         cursor = getattr(asked, "cursor", None)
         if not isinstance(cursor, str):

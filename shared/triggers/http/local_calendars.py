@@ -1,4 +1,4 @@
-"""Calendars kept in our database and their events over HTTP."""
+"""Calendars in our database and their events over HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ blueprint = new_blueprint()
 async def get_local_calendar(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[calendars.LocalCalendarResource]:
-    """Its id among all calendars, and the reference to name it by."""
+    """Its id among all calendars, and its reference."""
     return _calendar(await request.app.local_calendar_service.get(request.caller, request.id))
 
 
@@ -43,7 +43,7 @@ async def get_local_calendar(
 async def rename_local_calendar(
     request: Request[calendars.LocalCalendarUpdate, base.NoQuery],
 ) -> Reply[calendars.LocalCalendarResource]:
-    """Archive configurations go on using it."""
+    """Archive configurations keep using it."""
     return _calendar(
         await request.app.local_calendar_service.rename(
             request.caller, request.id, request.body, request.expected
@@ -81,7 +81,7 @@ async def delete_local_calendar(request: Request[base.NoBody, base.NoQuery]) -> 
 async def list_local_events(
     request: Request[base.NoBody, local_events.LocalEventListQuery],
 ) -> Reply[paging.Page[local_events.LocalEventSummary]]:
-    """Another person's private events show their times only (domain.md 6.3)."""
+    """Another person's private events show only their times (domain.md 6.3)."""
     found = await request.app.local_events.list(request.caller, request.id, request.query)
     return Reply(paging.Page[local_events.LocalEventSummary](items=list(found.rows), next=found.next_cursor))
 
@@ -99,9 +99,9 @@ async def list_local_events(
 async def create_local_event(
     request: Request[local_events.LocalEventCreate, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
-    """A single event; local calendars have no series.
+    """A single event, because local calendars have no series.
 
-    Refused (422, `limit_reached`) where the person has `max_local_events` already.
+    Refused (422, `limit_reached`) if the person already has `max_local_events`.
     """
     made, owner = await request.app.local_events.create(request.caller, request.id, request.body)
     return Reply(
@@ -124,7 +124,7 @@ async def create_local_event(
 async def get_local_event(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
-    """Another person's private event shows its times only (domain.md 6.3)."""
+    """Another person's private event shows only its times (domain.md 6.3)."""
     found = await request.app.local_events.get(request.caller, request.id, request.path["event_id"])
     return Reply(found, version=found.version)
 
@@ -142,7 +142,7 @@ async def get_local_event(
 async def update_local_event(
     request: Request[local_events.LocalEventUpdate, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
-    """What is not named stays. A later archive run takes the change in (domain.md 2.4)."""
+    """Fields that are not named stay. A later archive run archives the change (domain.md 2.4)."""
     found, owner = await request.app.local_events.update(
         request.caller, request.id, request.path["event_id"], request.body, request.expected
     )

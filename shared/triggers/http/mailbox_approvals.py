@@ -38,7 +38,7 @@ def _decision[Served: Handler[Any, Any, Any]](
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/approval",
-    summary="Ask that an archive of another's mailbox is approved, or its approval renewed",
+    summary="Ask for approval of an archive of another's mailbox, or renew it",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     body_optional=True,
@@ -48,7 +48,7 @@ def _decision[Served: Handler[Any, Any, Any]](
 async def request_mailbox_approval(
     request: Request[mailbox_approvals.ApprovalRequest, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """The person read is told at once. A request that is open already is answered instead of a second one."""
+    """The person read is notified at once. If a request is open already, it is returned instead."""
     found = await request.app.approval_requests.request(request.caller, request.id, request.body.days)
     return _changed(found, location=f"v1/mailbox-approvals/{found.id}")
 
@@ -65,7 +65,7 @@ async def request_mailbox_approval(
 async def list_mailbox_approvals(
     request: Request[base.NoBody, mailbox_approvals.ApprovalListQuery],
 ) -> Reply[paging.Page[mailbox_approvals.MailboxApprovalResource]]:
-    """For Admins and Auditors the tenant's; for others those of their archives and about their mailbox."""
+    """For Admins and Auditors, the tenant's. For others, those about their archives and their mailbox."""
     query = request.query
     found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.status)
     items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
@@ -89,11 +89,11 @@ async def get_mailbox_approval(
     return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
 
 
-@_decision("approve", "Approve that another's mailbox is archived", body_optional=True)
+@_decision("approve", "Approve a request to archive another's mailbox", body_optional=True)
 async def approve_mailbox_approval(
     request: Request[mailbox_approvals.Approving, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """By an Admin who neither owns the archive nor gets the copies (403). The person read is told."""
+    """By an Admin who neither owns the archive nor gets the copies (403). The person read is notified."""
     body = request.body
     return _changed(
         await request.app.approval_decisions.approve(
@@ -102,11 +102,11 @@ async def approve_mailbox_approval(
     )
 
 
-@_decision("refuse", "Refuse that another's mailbox is archived")
+@_decision("refuse", "Refuse a request to archive another's mailbox")
 async def refuse_mailbox_approval(
     request: Request[mailbox_approvals.Reasoned, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """A request is refused; its owner is told."""
+    """Its owner is notified."""
     return _changed(
         await request.app.approval_decisions.refuse(
             request.caller, request.id, request.body.reason, request.expected
@@ -118,7 +118,7 @@ async def refuse_mailbox_approval(
 async def withdraw_mailbox_approval(
     request: Request[mailbox_approvals.Reasoned, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """Nothing runs any more, and what was archived is closed to the archive's owner."""
+    """The archive stops, and what it archived is closed to its owner."""
     return _changed(
         await request.app.approval_decisions.withdraw(
             request.caller, request.id, request.body.reason, request.expected
@@ -130,7 +130,7 @@ async def withdraw_mailbox_approval(
 async def decide_mailbox_objection(
     request: Request[mailbox_approvals.ObjectionDecision, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """By another Admin than the one who approved (403); the person read is told the reason."""
+    """By another Admin than the one who approved (403). The person read is told the reason."""
     body = request.body
     return _changed(
         await request.app.approval_decisions.decide_objection(
@@ -156,7 +156,7 @@ async def object_to_mailbox_approval(
 async def agree_to_mailbox_approval(
     request: Request[mailbox_approvals.Agreement, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
-    """Where no other Admin is there it holds from now on; with ``details`` for private events, too."""
+    """If no other Admin exists, it is valid from now on. ``details`` includes private events."""
     return _changed(
         await request.app.approval_decisions.agree(
             request.caller, request.id, request.expected, details=request.body.details
@@ -176,7 +176,7 @@ async def agree_to_mailbox_approval(
 async def name_mailbox_assistant(
     request: Request[mailbox_approvals.AssistantName, base.NoQuery],
 ) -> Reply[mailbox_approvals.OwnMailboxResource]:
-    """The assistant sees requests in ``me`` and may agree or object. Null: nobody any more."""
+    """The assistant sees requests in ``me`` and may agree or object. null removes the assistant."""
     app = request.app
     await app.approval_decisions.name_assistant(request.caller, request.body.assistant_id)
     mailbox = await app.approval_reading.of_own_mailbox(request.caller)

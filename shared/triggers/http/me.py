@@ -63,7 +63,7 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
 async def create_invitation(
     request: Request[invitations.InvitationCreate, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
-    """Nothing is sent; the person becomes a user at their first sign-in, if the policy is ``invitation``."""
+    """Nothing is sent. The person becomes a user at their first sign-in, if the policy is ``invitation``."""
     invitation = await request.app.invitations.create(request.caller, request.body)
     return Reply(invitations.InvitationResource.of(invitation), location=f"v1/invitations/{invitation.id}")
 
@@ -80,7 +80,7 @@ async def create_invitation(
 async def list_invitations(
     request: Request[base.NoBody, invitations.InvitationListQuery],
 ) -> Reply[paging.Page[invitations.InvitationResource]]:
-    """Open ones, accepted ones and those that were taken back."""
+    """Open, accepted and revoked ones."""
     query = request.query
     found = await request.app.invitations.list(request.caller, query.after, query.limit, query.status)
     items = [invitations.InvitationResource.of(each) for each in found.rows]
@@ -116,6 +116,6 @@ async def get_invitation(
 async def revoke_invitation(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
-    """Its address is not let in any more; one that was accepted is a 409. Once more changes nothing."""
+    """The address gets no access. An accepted one answers 409. A second call changes nothing."""
     invitation = await request.app.invitations.revoke(request.caller, request.id)
     return Reply(invitations.InvitationResource.of(invitation))

@@ -1,4 +1,4 @@
-"""What a handler gets and gives back."""
+"""The input and output of a handler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Request[Body: base.Input, Query: base.Input]:
-    """What a handler gets: the services, the typed request, and for durable ones the durable client."""
+    """The input of a handler: the services, the typed request, and for durable ones the durable client."""
 
     app: Application
     body: Body
@@ -34,14 +34,14 @@ class Request[Body: base.Input, Query: base.Input]:
     identity: Caller | None
     expected: ExpectedVersion
     client: DurableFunctionsClient | None
-    #: The list that the request asks for; its cursors are tied to it.
+    #: The list of the request. Its cursors are bound to it.
     listed: ListIdentity
     graph: GraphAccess = GraphAccess.NONE
     #: The header Accept, as sent.
     accept: str = ""
-    #: The person with his own token; None for applications and public operations.
+    #: The person with their token. None for applications and public operations.
     signed_in: SignedIn | None = None
-    #: What stands in the place of the route's texts, as it was sent.
+    #: The values of the route's texts, as sent.
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def calendars_of(self, mailbox: UUID) -> CalendarStore:
@@ -60,7 +60,7 @@ class Request[Body: base.Input, Query: base.Input]:
         return self.app.outlook_categories(self.caller.tenant_id, self._acting_person(mailbox))
 
     def _acting_person(self, mailbox: UUID) -> SignedIn | None:
-        """The person whose own permission serves for the mailbox; None is the application's."""
+        """The person whose own permission is used for the mailbox. None means the application's."""
         if self.graph is GraphAccess.NONE:
             raise RuntimeError("the operation declares no access to Microsoft Graph")
         if self.graph is GraphAccess.ON_BEHALF_OF and self.caller.is_person(mailbox):
@@ -69,7 +69,7 @@ class Request[Body: base.Input, Query: base.Input]:
 
     @property
     def caller(self) -> Caller:
-        """Who calls; only a public operation has none."""
+        """The caller. Only a public operation has none."""
         if self.identity is None:
             raise RuntimeError("a public operation has no caller")
         return self.identity
@@ -89,11 +89,11 @@ class Request[Body: base.Input, Query: base.Input]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reply[Model: BaseModel | None]:
-    """A successful answer. ``location`` is a path below the prefix, ``version`` becomes the ETag.
+    """A successful answer. ``location`` is a path below the prefix. ``version`` becomes the ETag.
 
-    ``owner_id`` is the user whose data a change's answer is about. ``then`` is done after the change is
-    committed; if it fails the change stands, so it must be something that is made good elsewhere.
-    ``content`` is sent as it is instead of a model.
+    ``owner_id`` is the user whose data a change's answer is about. ``then`` runs after the change is
+    committed. If it fails, the change stays, so something else must make up for it. ``content`` is sent
+    unchanged instead of a model.
     """
 
     body: Model | rendered.Rendered[Model] | rendered.RenderedPage[Any]

@@ -1,4 +1,4 @@
-"""The month of a person over HTTP (JSON, a page, or lines), and all that needs them."""
+"""The month of a person over HTTP (JSON, page, or lines), and everything that needs them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ blueprint = new_blueprint()
 async def get_month(
     request: Request[base.NoBody, months.MonthQuery],
 ) -> Reply[months.MonthResource]:
-    """Out of the archive, as JSON, as a page (HTML) or as a line for each event (CSV).
+    """From the archive, as JSON, as a page (HTML) or as a line for each event (CSV).
 
     Only what counts as time is added up (domain.md 2.18, 2.20). An event belongs to the local day in which it
-    starts. What needs its owner has the most hours at stake first. The page needs no other
-    file and no script.
+    starts. Entries that need the owner are sorted by hours at stake, most first. The page needs no other file
+    and no script.
     """
     found = await request.app.months.month(request.caller, request.texts["month"], request.query)
     form = wanted_form(request.accept, request.query.format, ("json", "html", "csv"))
@@ -62,11 +62,10 @@ async def get_month(
 async def list_needs_attention(
     request: Request[base.NoBody, attention.AttentionListQuery],
 ) -> Reply[paging.Page[attention.AttentionResource]]:
-    """Overlaps, questions about archived meetings, categories, modifications that changed nothing, and
-    findings of verifications, each with what to do and where. A month tells the same of its days.
+    """Overlaps, questions, categories, modifications and findings, each with what to do and where.
 
-    Another person's private events need nothing of the caller. Of questions and of findings it has 500 at
-    most.
+    A month shows the same for its days. Another person's private events need nothing from the caller. At most
+    500 questions and 500 findings are included.
     """
     found = await request.app.needs_attention.page(request.caller, request.query)
     return Reply(paging.Page[attention.AttentionResource](items=list(found.rows), next=found.next_cursor))

@@ -6,17 +6,17 @@ from typing import Final, Literal
 
 type Form = Literal["json", "html", "csv"]
 _MEDIA_TYPES: Final[dict[Form, str]] = {"json": "application/json", "html": "text/html", "csv": "text/csv"}
-#: Longer headers ask for nothing in particular.
+#: A longer header counts as no preference.
 _LONGEST: Final = 1000
 
 
 def wants_csv(accept: str, form: Literal["json", "csv"] | None) -> bool:
-    """Whether the answer is to be CSV; JSON where both are welcome alike. ``form`` decides if given."""
+    """Whether the answer is CSV. JSON wins if both are equally welcome. ``form`` decides if given."""
     return wanted_form(accept, form, ("json", "csv")) == "csv"
 
 
 def wanted_form(accept: str, form: Form | None, offered: tuple[Form, ...]) -> Form:
-    """The offered form that is welcome most, the first of those that are alike. ``form`` decides if given."""
+    """The most welcome form, the first of equally welcome ones. ``form`` decides if given."""
     if form is not None:
         return form
     if not accept or len(accept) > _LONGEST:

@@ -21,7 +21,7 @@ blueprint = new_blueprint()
 async def list_notifications(
     request: Request[base.NoBody, notifications.NotificationListQuery],
 ) -> Reply[notifications.NotificationPage]:
-    """Nobody sees another's; Admins also see what is for the tenant's Admins, as that a job was paused."""
+    """People see only their own. Admins also see those for the tenant's Admins, such as a paused job."""
     told = await request.app.notifications.list(request.caller, request.query)
     items = [notifications.NotificationResource.of(row) for row in told.page.rows]
     return Reply(notifications.NotificationPage(items=items, next=told.page.next_cursor, unread=told.unread))
@@ -39,7 +39,7 @@ async def list_notifications(
 async def get_notification(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[notifications.NotificationResource]:
-    """To look at it does not mark it read."""
+    """Reading it does not mark it as read."""
     row = await request.app.notifications.get(request.caller, request.id)
     return Reply(notifications.NotificationResource.of(row), version=row.version)
 
@@ -57,7 +57,7 @@ async def get_notification(
 async def update_notification(
     request: Request[notifications.NotificationUpdate, base.NoQuery],
 ) -> Reply[notifications.NotificationResource]:
-    """One for the tenant's Admins is read for all of them by the first who reads it."""
+    """One for the tenant's Admins becomes read for all of them when the first one reads it."""
     row = await request.app.notifications.mark(
         request.caller, request.id, read=request.body.read, expected=request.expected
     )
@@ -75,6 +75,6 @@ async def update_notification(
 async def read_notifications(
     request: Request[notifications.NotificationsRead, base.NoQuery],
 ) -> Reply[notifications.NotificationsMarked]:
-    """Send the ``updated_at`` of the newest one shown: what came meanwhile stays unread."""
+    """Send the ``updated_at`` of the newest one shown. Later ones stay unread."""
     marked, owner = await request.app.notifications.mark_all(request.caller, request.body.until)
     return Reply(notifications.NotificationsMarked(marked=marked), owner_id=owner)

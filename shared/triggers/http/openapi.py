@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the API, out of what the operations declare (https://spec.openapis.org)."""
+"""The OpenAPI 3.1 description of the API, from its operations (https://spec.openapis.org)."""
 
 import json
 import re
@@ -33,7 +33,7 @@ _DESCRIPTION: Final = (
     "by cursor. A change takes `Idempotency-Key`: repeated within 24 hours it happens once and is answered "
     "the same. An update says in `If-Match` which version it is meant for."
 )
-#: What lies below another resource and has a tag of its own.
+#: Sub-resources with their own tag.
 _TAGS_OF_PARTS: Final = {
     "runs": "archive-runs",
     "verifications": "verifications",
@@ -231,7 +231,7 @@ class Description:
         return described | ({"links": links} if links else {})
 
     def _links(self, operation: Operation) -> dict[str, Any]:
-        """From an answer that is a resource, or a page of them, to the operations on the (first) resource."""
+        """From an answer with a resource, or a page of them, to the operations on the (first) resource."""
         resource, pointer = _resource_of(operation)
         home = resource and next(
             (
@@ -307,7 +307,7 @@ def _id_text(operation: Operation, name: str) -> str:
 
 
 def user_scope(settings: "Settings") -> str:
-    """The scope that a person's token carries, as it is asked for."""
+    """The scope of a person's token, in the form of a request."""
     audience = settings.api_audience.partition(",")[0].strip()
     return f"{audience if '://' in audience else f'api://{audience}'}/access_as_user"
 
@@ -331,7 +331,7 @@ def _original(reference: str, definitions: Mapping[str, Any]) -> str:
 
 
 def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter is given or not; it cannot be null."""
+    """A parameter is given or not. It cannot be null."""
     described = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
     if described.get("default", "") is None:
         del described["default"]
@@ -346,7 +346,7 @@ def _versioned(operation: Operation) -> bool:
 
 
 def _resource_of(operation: Operation) -> "tuple[type[BaseModel] | None, str]":
-    """The model with an id that an answer holds, and the JSON pointer to (the first of) it."""
+    """The model with an id in an answer, and the JSON pointer to (the first of) it."""
     model, pointer = operation.response, ""
     if model is not None and "items" in model.model_fields:
         model, pointer = get_args(model.model_fields["items"].annotation)[0], "/items/0"

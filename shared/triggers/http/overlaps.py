@@ -33,7 +33,7 @@ blueprint = new_blueprint(durable=True)
 async def list_overlaps(
     request: Request[base.NoBody, overlaps.OverlapListQuery],
 ) -> Reply[paging.Page[overlaps.OverlapSummary]]:
-    """With ``status=flagged`` those whose events wait for their owner's decision."""
+    """``status=flagged`` lists those that wait for their owner's decision."""
     found = await request.app.overlaps.list(request.caller, request.query)
     return Reply(paging.Page[overlaps.OverlapSummary](items=list(found.rows), next=found.next_cursor))
 
@@ -48,7 +48,7 @@ async def list_overlaps(
     errors=(404,),
 )
 async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[overlaps.OverlapResource]:
-    """Another person's private events show their times only (domain.md 6.3)."""
+    """Another person's private events show only their times (domain.md 6.3)."""
     found, version = await request.app.overlaps.get(request.caller, request.id)
     return Reply(found, version=version)
 
@@ -66,10 +66,10 @@ async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[over
 async def resolve_overlaps(
     request: Request[overlaps.OverlapChoices, base.NoQuery],
 ) -> Reply[overlaps.OverlapOutcomes]:
-    """Each decision stands or fails by itself, in the order of the request, and the answer says which.
+    """Each resolution succeeds or fails alone, in the order of the request, and the answer shows the results.
 
-    A decision that the caller may not make fails as if its overlap did not exist. If all fail so, the answer
-    is 404. What was decided stays as it is when the request is sent again.
+    A resolution that the caller may not make fails as if its overlap did not exist. If all fail this way, the
+    answer is 404. When the request is sent again, earlier results stay.
     """
     from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
     from shared.services.overlaps.resolving import Choice, OverlapResult
@@ -95,7 +95,7 @@ async def resolve_overlaps(
 
     return Reply(
         overlaps.OverlapOutcomes(outcomes=Counter(each.outcome for each in items), items=items),
-        # Of several people's it holds ids alone.
+        # For several people's overlaps, it has only ids.
         owner_id=owners.pop() if len(owners) == 1 else None,
         then=start if runs else None,
     )

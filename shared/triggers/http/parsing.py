@@ -1,4 +1,4 @@
-"""From the bytes of a request to typed values; every refusal names the field."""
+"""Parses the bytes of a request into typed values. Every refusal names the field."""
 
 import json
 import re
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from shared.schemas.base import Input
 
-#: Deepest nesting of arrays and objects that is read.
+#: The deepest permitted nesting of arrays and objects.
 MAX_DEPTH = 32
 _MOST_ERRORS = 100
 _LONGEST_NAME = 200
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# A string once begun always matches, to its end or to that of the text. So no quote is read twice.
+# A string that has begun always matches, to its end or to the end of the text. So no quote is read twice.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _JSON_TYPES = re.compile(r"application/(?:[\w.-]+\+)?json\s*+(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ class UnsupportedMediaType(InvalidRequest):
 
 
 class RepeatedKey(ValidationFailed):
-    """An object of the JSON has a key twice, so that readers may disagree on what it says (RFC 8259, 4)."""
+    """A JSON object has a key twice, so readers may disagree about its meaning (RFC 8259, 4)."""
 
     status = 400
     code = "json_key_repeated"
@@ -44,7 +44,7 @@ class RepeatedKey(ValidationFailed):
 
 
 class _Repeated(Exception):
-    """Ends the reading at the first key that an object has twice."""
+    """Stops reading at the first key that an object has twice."""
 
 
 def read_body[Model: "Input"](
@@ -52,8 +52,8 @@ def read_body[Model: "Input"](
 ) -> Model:
     """The body as the model.
 
-    Raises PayloadTooLarge (413), UnsupportedMediaType (415), InvalidRequest (400: no JSON, too deep, or no
-    body where one is needed), RepeatedKey (400) and ValidationFailed (422, each broken field named).
+    Raises PayloadTooLarge (413), UnsupportedMediaType (415), InvalidRequest (400: no JSON, too deep, or a
+    missing body), RepeatedKey (400) and ValidationFailed (422, naming each invalid field).
     """
     from pydantic import ValidationError
 
@@ -75,7 +75,7 @@ def read_body[Model: "Input"](
 
 
 def _parsed(raw: bytes) -> Any:
-    """The JSON as it is, once a model refused it; pydantic alone would let NaN pass for JSON."""
+    """The JSON as it is, after a model refused it. pydantic alone would accept NaN as JSON."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -83,7 +83,7 @@ def _parsed(raw: bytes) -> Any:
 
 
 def query_of(request: "HttpRequest") -> dict[str, str]:
-    """The parameters as they were sent: the host drops empty ones and joins those of one name by commas.
+    """The parameters as they were sent. The host drops empty ones and joins equal names with commas.
 
     Raises ValidationFailed (422) for a parameter that comes twice.
     """
@@ -102,7 +102,7 @@ def query_of(request: "HttpRequest") -> dict[str, str]:
 
 
 def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]) -> Model:
-    """The query as the model; raises ValidationFailed (422), unknown parameters included."""
+    """The query as the model. Raises ValidationFailed (422), also for unknown parameters."""
     from pydantic import ValidationError
 
     try:
@@ -117,12 +117,12 @@ def is_id(text: str) -> bool:
 
 
 def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, UUID]:
-    """The ids of the path; raises ValidationFailed (422) naming the parameter that is no UUID."""
+    """The ids of the path. Raises ValidationFailed (422) naming a parameter that is no UUID."""
     broken = [name for name in names if not is_id(parameters.get(name, ""))]
     if broken:
         raise ValidationFailed(
             [
-                FieldError(name, "must be an id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "uuid_parsing")
+                FieldError(name, "must be an id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "id_invalid")
                 for name in broken
             ]
         )
@@ -130,7 +130,7 @@ def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, 
 
 
 def deeper_than(raw: bytes, depth: int) -> bool:
-    """True if JSON text nests arrays and objects deeper than this; brackets in strings do not count."""
+    """True if JSON text nests arrays and objects deeper than this. Brackets in strings do not count."""
     if raw.count(b"[") + raw.count(b"{") <= depth:
         return False
     level = 0
@@ -146,9 +146,9 @@ def deeper_than(raw: bytes, depth: int) -> bool:
 
 
 def repeated_key(raw: bytes) -> str | None:
-    """A key that an object of the JSON text has twice; None without one, and for what cannot be read."""
+    """A key that an object of the JSON text has twice. None without one, and for unreadable text."""
     try:
-        # Numbers are left as they are written: nobody needs them here, and long ones take time.
+        # Numbers are left as text. They are not needed here, and long ones take time.
         json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_int=len, parse_float=len)
     except _Repeated as found:
         return str(found)
@@ -161,33 +161,33 @@ def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> None:
     names: set[str] = set()
     for name, _ in pairs:
         if name in names:
-            # A lone surrogate is no text that an answer could carry.
+            # A lone surrogate cannot be part of an answer.
             raise _Repeated(name.encode(errors="replace").decode())
         names.add(name)
 
 
 def field_errors(error: "ValidationError", given: Any, *, in_query: bool = False) -> list[FieldError]:
-    """pydantic's findings as ours: dotted paths as the caller wrote them, without the values."""
-    from shared.triggers.http.field_messages import message_of
+    """pydantic's errors as ours: dotted paths as the caller wrote them, no values, codes of ours."""
+    from shared.triggers.http.field_messages import code_of, message_of
 
     found = error.errors(include_url=False)[:_MOST_ERRORS]
     return [
         FieldError(
             _path([*each["loc"], *_field_of(each.get("ctx"))], given),
             message_of(each, in_query=in_query),
-            each["type"],
+            code_of(each, in_query=in_query),
         )
         for each in found
     ]
 
 
 def _field_of(context: Mapping[str, Any] | None) -> list[str]:
-    """The field that a rule over several fields blames."""
+    """The field that a rule over several fields names."""
     return [context["field"]] if context and "field" in context else []
 
 
 def _path(location: Sequence[str | int], given: Any) -> str:
-    """The dotted path; pydantic also puts the chosen member of a union into it, which nobody wrote."""
+    """The dotted path without the chosen member of a union, which pydantic adds and nobody wrote."""
     parts: list[str] = []
     for position, step in enumerate(location):
         last = position == len(location) - 1
@@ -202,7 +202,7 @@ def _path(location: Sequence[str | int], given: Any) -> str:
 
 
 def raw_body(request: "HttpRequest", limit: int) -> bytes:
-    """The body as it came; raises PayloadTooLarge (413)."""
+    """The unchanged body. Raises PayloadTooLarge (413)."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise PayloadTooLarge(f"the body may have {limit} bytes at most")

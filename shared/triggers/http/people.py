@@ -1,4 +1,4 @@
-"""Many people at once, legal holds, and people who leave, over HTTP (domain.md 15)."""
+"""Adding people in bulk, legal holds, and people who leave, over HTTP (domain.md 15)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ blueprint = new_blueprint()
 async def add_users_in_bulk(
     request: Request[people.BulkAdd, base.NoQuery],
 ) -> Reply[people.BulkResultResource]:
-    """With ``dry_run`` it only says what it would do. Each entry stands or fails by itself."""
+    """``dry_run`` only shows what it would do. Each entry succeeds or fails alone."""
     body = request.body
     result = await request.app.bulk_add.add(
         request.caller,
@@ -77,7 +77,7 @@ async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[pe
     errors=(404,),
 )
 async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.LegalHoldResource]:
-    """404 where there is none."""
+    """404 if there is none."""
     return _hold(await request.app.legal_holds.get(request.caller, request.id))
 
 
@@ -85,7 +85,7 @@ async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[p
     blueprint,
     "PUT",
     "v1/users/{id}/legal-hold",
-    summary="Forbid that anything of a person is erased",
+    summary="Put a legal hold on a person, so that nothing is erased",
     roles=ADMINS,
     ownership=Ownership.TENANT,
     errors=(404, 409),
@@ -94,7 +94,7 @@ async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[p
 async def set_legal_hold(
     request: Request[people.LegalHoldWish, base.NoQuery],
 ) -> Reply[people.LegalHoldResource]:
-    """Again with another reason changes the reason; the ETag is the person's (domain.md 15.3)."""
+    """A second call can change the reason. The ETag is the person's (domain.md 15.3)."""
     return _hold(
         await request.app.legal_holds.set(request.caller, request.id, request.body.reason, request.expected)
     )
@@ -112,7 +112,7 @@ async def set_legal_hold(
     if_match=IfMatch.HONOURED,
 )
 async def lift_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """404 where there is none."""
+    """404 if there is none."""
     await request.app.legal_holds.lift(request.caller, request.id, request.expected)
     return Reply(None, owner_id=request.id)
 

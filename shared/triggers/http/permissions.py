@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="permissions", description=__doc__)
     parser.add_argument("--json", action="store_true", help="as one JSON array")
     given = parser.parse_args(arguments)
-    # The operations are there once the app that declares them is imported; it stands above this module.
+    # Operations are registered when the app is imported, which is above this module.
     importlib.import_module("function_app")
     rows = list(permission_table())
     sys.stdout.write(json.dumps(rows, indent=2) + "\n" if given.json else _table(rows))

@@ -1,6 +1,6 @@
-"""Every path and method without an operation: OPTIONS tells the methods of a path, the rest is refused.
+"""Paths and methods without an operation: OPTIONS lists the methods of a path, everything else is refused.
 
-The names are chosen: the host tries functions in the order of their names, so the catch-all must be the last.
+The names matter: the host tries functions in the order of their names, and the catch-all must be the last.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ALLOWED_HEADERS = (
     errors=(404,),
 )
 async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
-    """Whether the asking origin may read the answer is decided by the CORS headers of every answer."""
+    """The CORS headers of every answer decide whether the asking origin may read it."""
     methods = methods_of(request.relative_path)
     if not methods:
         raise NotFound("there is no such path")
@@ -51,9 +51,9 @@ async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     errors=(404, 405),
 )
 async def z_unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
-    """404 for an unknown path; 405 with Allow for a known one.
+    """404 for an unknown path. 405 with Allow for a known one.
 
-    What has the form of an operation's path, but no UUIDs in it, is refused by that operation (422).
+    If the path matches an operation but has no UUIDs, that operation refuses it (422).
     """
     methods = methods_of(request.relative_path)
     if not methods:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details; nothing of the inside is ever shown."""
+"""Errors as RFC 9457 problem details. They never show internal details."""
 
 import random
 from base64 import b64encode
@@ -18,7 +18,7 @@ from shared.errors import (
 from shared.schemas import problems
 
 MEDIA_TYPE = "application/problem+json"
-#: Where each code has its cause and remedy (RFC 9457, 3.1.1: a reference that resolves).
+#: The page with each code's cause and remedy (RFC 9457, 3.1.1: a reference that resolves).
 ERRORS_PAGE = "/api/docs/errors"
 _MOST_ERRORS = 100
 
@@ -51,7 +51,7 @@ def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
     if isinstance(error, Unauthenticated):
         challenge = 'Bearer realm="admin-assistant"'
         if isinstance(error, InteractionRequired):
-            # Entra's claims challenge, which MSAL understands in the person's application.
+            # Entra's claims challenge, which MSAL in the person's application understands.
             claims = b64encode(error.claims.encode()).decode("ascii")
             challenge += f', error="insufficient_claims", claims="{claims}"' if claims else ""
         if error.code == "invalid_token":
@@ -65,18 +65,18 @@ def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
 
 
 def _spread(seconds: float) -> int:
-    """Whole seconds, up to half as long again: callers who are refused together do not return together."""
+    """Whole seconds, up to 50% longer, so that callers who are refused together do not return together."""
     shortest = max(1, ceil(seconds))
     return shortest + random.randint(0, max(1, shortest // 2))
 
 
 def unexpected() -> AdminAssistantError:
-    """What the caller learns of an error that is none of the product's."""
+    """The answer to an error that is not one of the product's."""
     return AdminAssistantError("something went wrong on our side; the correlation id names the log entry")
 
 
 def translate(error: Exception) -> AdminAssistantError | None:
-    """The product's error for an exception of an infrastructure library, None if it is a defect of ours."""
+    """The product's error for an exception of an infrastructure library. None if it is our defect."""
     if isinstance(error, AdminAssistantError):
         return error
     if isinstance(error, TimeoutError | ConnectionError):

@@ -1,4 +1,4 @@
-"""How the API's description tells of problems: a response for each status, with its example (RFC 9457)."""
+"""Problems in the API's description: a response for each status, with an example (RFC 9457)."""
 
 import re
 from http import HTTPStatus
@@ -25,7 +25,7 @@ MEANINGS: Final = {
     502: "Microsoft Graph refused.",
     503: "A system that the answer needs is away; `Retry-After` says when to come back.",
 }
-#: Code and title that each status mostly carries.
+#: The usual code and title of each status.
 _KINDS: Final = {
     kind.status: (kind.code, kind.title)
     for kind in (
@@ -35,12 +35,12 @@ _KINDS: Final = {
         *(errors.RateLimited, errors.Unavailable, errors.StoreRefused),
     )
 }
-#: Statuses whose answers say when to ask again.
+#: Statuses whose answers say when to retry.
 WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
 
 def response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
-    """The response object of a status; ``schema`` is that of problem details."""
+    """The response object of a status. ``schema`` is that of problem details."""
     names = ["x-correlation-id", "traceparent"]
     names += ["Retry-After"] if status in WITH_RETRY_AFTER else []
     names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []

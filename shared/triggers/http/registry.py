@@ -1,4 +1,4 @@
-"""What every HTTP operation declares: the source of the permission table and of the API's description."""
+"""What every HTTP operation declares. The permission table and the API's description come from it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: ``routePrefix`` of host.json.
 PREFIX: Final = "api"
-#: The function that takes what no operation takes. The host tries functions in the order of their names, in
-#: upper case by code point, and takes the first that matches. So this name must be the last of all.
+#: The function for requests without an operation. The host tries functions in the order of their names, in
+#: upper case by code point, and takes the first match. So this name must be the last of all.
 LAST: Final = "z_unserved"
 
 EVERYONE: Final = frozenset(Role)
@@ -27,7 +27,7 @@ WRITERS: Final = frozenset({Role.USER, Role.ADMIN})
 
 
 class Ownership(StrEnum):
-    """Whose resources an operation reaches; anything else is answered as if it did not exist (404)."""
+    """Whose resources an operation can access. All others answer 404, as if they did not exist."""
 
     PUBLIC = "no personal data, no token"
     OWN = "User: own; Admin, Auditor: the tenant's"
@@ -40,17 +40,17 @@ class Ownership(StrEnum):
 
 
 class GraphAccess(StrEnum):
-    """With whose permission an operation reaches Microsoft Graph (design.md, Who may)."""
+    """The permission with which an operation calls Microsoft Graph (design.md, Who may)."""
 
     NONE = "none"
-    #: With the application's, as the runs do that act unattended.
+    #: The application's permission, as for unattended runs.
     APPLICATION = "application"
     #: With the signed-in person's own on their mailbox; an Admin on another's with the application's.
     ON_BEHALF_OF = "on behalf of the caller"
 
 
 class IfMatch(StrEnum):
-    """What an operation does with If-Match."""
+    """How an operation uses If-Match."""
 
     UNUSED = "not used"
     HONOURED = "honoured if sent"
@@ -59,7 +59,7 @@ class IfMatch(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One HTTP function. ``roles`` is None where no token is asked for; ``errors`` are its own statuses."""
+    """One HTTP function. ``roles`` is None if no token is required. ``errors`` are its own error statuses."""
 
     id: str
     method: str
@@ -76,33 +76,33 @@ class Operation:
     durable: bool
     if_match: IfMatch
     media_type: str
-    #: What else a success may be, where ``Content-Type`` says so.
+    #: Other kinds of success, by ``Content-Type``.
     other_media_types: tuple[str, ...]
     graph: GraphAccess
-    #: Of a list: by which properties of its items it is in order, the first counting most; ``-`` is falling.
+    #: Of a list: the properties that sort it, the most important first. ``-`` is descending.
     order: tuple[str, ...]
-    #: The route's parameters that are no ids, each with the regular expression of its values.
+    #: The route's text parameters, each with the regular expression of its values.
     texts: "Mapping[str, str]"
-    #: Headers of a success beside those of every answer, with what they say.
+    #: Headers of a success besides the common ones, with their meaning.
     response_headers: "Mapping[str, str]"
-    #: What serves it; its annotations name the models of body, query and answer.
+    #: The handler. Its annotations name the models of body, query and answer.
     handler: "Handler[Any, Any, Any]"
-    #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
+    #: The function for the worker. It takes the HTTP request (and the durable client) and always answers.
     function: "Callable[..., Awaitable[HttpResponse]]"
 
     @property
     def body(self) -> "type[Input] | None":
-        """The model of the body, None where the operation takes none."""
+        """The model of the body. None without a body."""
         return _models(self.handler).body
 
     @property
     def query(self) -> "type[Input] | None":
-        """The model of the query, None where the operation takes none."""
+        """The model of the query. None without a query."""
         return _models(self.handler).query
 
     @property
     def response(self) -> "type[BaseModel] | None":
-        """The model of a success, None where it has no body or one that is no JSON of a model."""
+        """The model of a success. None without a body, or with a body that is no JSON of a model."""
         return _models(self.handler).response
 
     @property
@@ -112,23 +112,22 @@ class Operation:
 
     @property
     def changes(self) -> bool:
-        """True if it is a change, which takes Idempotency-Key."""
+        """True if it is a change, which accepts Idempotency-Key."""
         return self.roles is not None and self.method in ("POST", "PUT", "PATCH", "DELETE")
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the route's ids, in order. A parameter with a constraint of its own is text, and none."""
+        """Names of the route's ids, in order, without text parameters (which have a constraint)."""
         names = (_id_name(part) for part in self.route.split("/"))
         return tuple(name for name in names if name and name not in self.texts)
 
     @property
     def template(self) -> str:
-        """The route as the host gets it: each id is constrained, so that it takes no other route's path.
+        """The route for the host. Each id is constrained, so that it does not match another route's path.
 
-        A text is not: whatever it is, the operation says what is wrong with it.
-
-        The host knows no precedence of literals over parameters: without the constraint ``things/{id}`` may
-        take ``things/new`` (Azure/azure-functions-host, issue 9876).
+        A text is not constrained, so that the operation itself can say what is wrong with it. The host does
+        not prefer literals over parameters: without the constraint, ``things/{id}`` may match ``things/new``
+        (Azure/azure-functions-host, issue 9876).
         """
         return "/".join(
             f"{{{name}:guid}}" if (name := _id_name(part)) and name not in self.texts else part
@@ -137,11 +136,11 @@ class Operation:
 
     @property
     def is_described(self) -> bool:
-        """True if it is part of the described API; catch-alls and files of a page are not."""
+        """True if it is part of the described API. Catch-alls and files of a page are not."""
         return all(not part.startswith("{") or _id_name(part) for part in self.route.split("/"))
 
     def serves(self, segments: Sequence[str]) -> bool:
-        """True if a path (without prefix) has the route's form, whatever stands in the place of ids."""
+        """True if a path (without prefix) has the route's form, with any text in place of ids."""
         parts = self.route.split("/")
         return (
             self.is_described
@@ -153,7 +152,7 @@ class Operation:
         )
 
     def arguments(self, path: str) -> dict[str, str]:
-        """What stands in the place of each id of a path that the operation serves."""
+        """The values of the ids in a path that the operation serves."""
         parts = zip(self.route.split("/"), _segments(path), strict=True)
         return {name: segment for part, segment in parts if (name := _id_name(part))}
 
@@ -166,7 +165,7 @@ class _Models(NamedTuple):
 
 @cache
 def _models(handler: "Handler[Any, Any, Any]") -> _Models:
-    """Read at an operation's first use, which loads the modules of its models and no others (cold start)."""
+    """Read on an operation's first use, which loads only the modules of its models (cold start)."""
     from shared.schemas import base
 
     hints = get_type_hints(handler)
@@ -180,7 +179,7 @@ def _models(handler: "Handler[Any, Any, Any]") -> _Models:
 
 
 def _id_name(part: str) -> str | None:
-    """The name of the id that a part of a route is; None if it is something else."""
+    """The name of the id in a part of a route. None if it is something else."""
     return part[1:-1] if part.startswith("{") and not part.startswith("{*") and ":" not in part else None
 
 
@@ -196,7 +195,7 @@ _PLACES: Final[set[tuple[str, str]]] = set()
 def register(operation: Operation) -> None:
     """Add an operation.
 
-    Raises ValueError if its id, or its method and route, is taken, or if its id sorts behind ``LAST``.
+    Raises ValueError if its id, or its method and route, is taken, or if its id sorts after ``LAST``.
     """
     place = operation.method, operation.route
     if operation.id in OPERATIONS or place in _PLACES:
@@ -208,24 +207,24 @@ def register(operation: Operation) -> None:
 
 
 def methods_of(path: str) -> list[str]:
-    """The methods that operations offer at a path below the prefix, in alphabetical order."""
+    """The methods of operations at a path below the prefix, in alphabetical order."""
     return sorted({method for each in _meant_by(path) for method in each.methods})
 
 
 def meant_by(method: str, path: str) -> Operation | None:
-    """The operation that a method and a path below the prefix mean, whatever stands in the place of ids."""
+    """The operation for a method and a path below the prefix, with any text in place of ids."""
     return next((each for each in _meant_by(path) if method in each.methods), None)
 
 
 def _meant_by(path: str) -> Sequence[Operation]:
     segments = _segments(path)
     serving = [each for each in OPERATIONS.values() if each.serves(segments)]
-    # Where a path is named in so many words, a parameter in its place does not mean it.
+    # A literal path wins over a parameter in its place.
     return [each for each in serving if not each.parameters] or serving
 
 
 def permission_table() -> Iterator[dict[str, Any]]:
-    """One row per operation: id, method, path, who may call it, whose resources, whose Graph permission."""
+    """One row per operation: id, method, path, roles, resources, Graph permission."""
     for operation in sorted(OPERATIONS.values(), key=lambda each: (each.route, each.method)):
         roles = operation.roles
         yield {

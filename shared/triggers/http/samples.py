@@ -1,10 +1,10 @@
-"""Example values for the description of the API, out of a JSON schema; they validate against it."""
+"""Example values for the API's description, from a JSON schema. They validate against it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 _PREFIX: Final = "#/components/schemas/"
-#: Fields whose example should mean something; the rest follow from their types.
+#: Fields with a meaningful example. The rest follow from their types.
 _BY_NAME: Final[dict[str, Any]] = {
     "address": "ada@example.com",
     "display_name": "Ada Lovelace",
@@ -42,13 +42,13 @@ _BY_TYPE: Final[dict[str, Any]] = {"boolean": True, "null": None, "string": "tex
 
 
 class Samples:
-    """Makes examples; ``components`` are the named schemas of the document."""
+    """Makes examples. ``components`` are the named schemas of the document."""
 
     def __init__(self, components: Mapping[str, Any]) -> None:
         self._components = components
 
     def of(self, schema: Mapping[str, Any], name: str = "") -> Any:
-        """An example of the schema; ``name`` is the field it is for."""
+        """An example of the schema. ``name`` is its field."""
         for told in ("const", "default"):
             if told in schema and schema[told] is not None:
                 return schema[told]
@@ -85,7 +85,7 @@ class Samples:
         return schema
 
     def _fits(self, value: Any, schema: Mapping[str, Any]) -> bool:
-        """Whether a value of ours is of the schema's kind: one name may mean several things."""
+        """Whether one of our values matches the schema's type, because one name may have several types."""
         choices = schema.get("anyOf") or schema.get("oneOf")
         if choices:
             return any(self._fits(value, self._resolved(choice)) for choice in choices)

@@ -1,4 +1,4 @@
-"""Serves one request of an operation: who, what, the change or reading; answers whatever happens."""
+"""Serves one request of an operation: caller, input, and the change or read. It always answers."""
 
 import logging
 import time
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from shared.services.operation.idempotency import Answer
 
 _LOG = logging.getLogger(__name__)
-#: Set on an answer that was given before.
+#: Set on a repeated answer.
 _REPLAYED: Final = "Idempotency-Replayed"
 #: They answer without the database, too, and say that it is away.
 _TELL_HEALTH: Final = frozenset({"get_system_health", "get_system_doctor"})
 
 
 async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
-    """Serve one request; answers whatever happens, except to a cancellation."""
+    """Serve one request. It always answers, except after a cancellation."""
     # The services are built at the first request, not when the worker indexes the app (cold start).
     from shared.application import get_application
 
@@ -121,20 +121,20 @@ async def _serve(
 
 
 async def _note_role(app: "Application", caller: "Caller") -> None:
-    """What rests on the role Admin lapses where it is gone (domain.md 6.5)."""
+    """End what depends on a role Admin that the caller no longer has (domain.md 6.5)."""
     if caller.app_only or not app.settings.database_url.get_secret_value():
         return
     try:
         await app.admin_sign_ins.note(caller)
     except Unavailable:
-        # Without the database nothing is read either; the request says so by itself.
+        # Without the database nothing is read either. The request itself reports it.
         _LOG.warning("the role of a caller was not noted")
 
 
 def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operation:
-    """The operation that answers: of what reaches the catch-all for its ids alone, the one that is meant.
+    """The operation that answers, also for a path that reaches the catch-all only by its ids.
 
-    An id that is no UUID keeps the host from calling the operation itself. So the caller still learns who may
+    An id that is no UUID keeps the host from calling the operation. This way the caller still learns who may
     call it and which id is wrong.
     """
     if operation.id != LAST:
@@ -147,7 +147,7 @@ def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operat
 
 
 def _path(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[str, UUID]:
-    """The ids of the path; raises ValidationFailed (422) naming those that are none."""
+    """The ids of the path. Raises ValidationFailed (422) naming the invalid ones."""
     given = dict(req.route_params)
     if not given.keys() >= set(operation.parameters):
         given = operation.arguments(exchange.relative_path)
@@ -179,7 +179,7 @@ async def _once(
     req: HttpRequest,
     exchange: Exchange,
 ) -> HttpResponse:
-    """A change that may be repeated under its key; what follows it is done after it is committed."""
+    """Make a repeatable change under its key. What follows it runs after the commit."""
     from shared.services.operation.idempotency import Answer, Repeatable
 
     then: Callable[[], Awaitable[None]] | None = None
@@ -224,7 +224,7 @@ async def _see(
     exchange: Exchange,
     answered: "Answer",
 ) -> None:
-    """Read what a kept answer is about; raises what its GET operation raises to this caller."""
+    """Read the subject of a stored answer. Raises the errors of its GET operation for this caller."""
     if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:
         return
     path = answered.headers.get("Location", exchange.path).removeprefix(f"/{PREFIX}/")
@@ -245,7 +245,7 @@ def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
 
 
 async def _afterwards(operation: Operation, then: Callable[[], Awaitable[None]] | None) -> None:
-    """What follows a committed change. It stands whatever becomes of this, so the answer does not change."""
+    """Run what follows a committed change. Its failure does not change the answer."""
     if then is None:
         return
     try:

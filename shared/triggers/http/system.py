@@ -1,4 +1,4 @@
-"""The system for its Admins: settings of the tenant, health of the whole (design.md, Routes)."""
+"""System operations for Admins: the tenant's settings, and health (design.md, Routes)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WATCHERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
 async def get_system_settings(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[system.SystemSettingsResource]:
-    """As they are in force; what the tenant did not choose is the installation's default."""
+    """The settings in force. What the tenant did not choose is the installation's default."""
     found = await request.app.system_settings.get(request.caller)
     return Reply(_resource(found), version=found.version)
 
@@ -45,7 +45,7 @@ async def get_system_settings(
 async def update_system_settings(
     request: Request[system.SystemSettingsUpdate, base.NoQuery],
 ) -> Reply[system.SystemSettingsResource]:
-    """In force here at once, at other instances within seconds."""
+    """In force here at once, and at other instances within seconds."""
     settings, caller = request.app.system_settings, request.caller
     found = await settings.update(caller, request.body, request.expected)
 
@@ -59,14 +59,14 @@ async def update_system_settings(
     blueprint,
     "GET",
     "v1/system/health",
-    summary="Tell how the whole system is",
+    summary="Get the health of the whole system",
     roles=_WATCHERS,
     ownership=Ownership.TENANT,
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
 async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.SystemHealth]:
-    """Every component with its own timeout, all at once; what fails is said in the answer, which is a 200."""
+    """Checks every component at once, each with its own timeout. Failures are in the answer, a 200."""
     return Reply(await request.app.system_health.report(request.caller, request.client))
 
 
@@ -81,7 +81,7 @@ async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Repl
     graph=GraphAccess.APPLICATION,
 )
 async def get_system_doctor(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.DoctorReport]:
-    """Asks everything the app depends on, now; what is wrong is said with its remedy in a 200."""
+    """Checks everything the app depends on. Faults and remedies are in the answer, a 200."""
     return Reply(await request.app.doctor.examine(request.caller, request.client))
 
 

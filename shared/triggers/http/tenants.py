@@ -20,7 +20,7 @@ blueprint = new_blueprint()
     errors=(409,),
 )
 async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Reply[tenants.TenantResource]:
-    """Its people's tokens are accepted from now on; its administrator must consent to the app at Entra."""
+    """Its people's tokens are accepted from now on. Its administrator must consent to the app at Entra."""
     tenant = await request.app.tenants.add(request.caller, request.body)
     return Reply(
         tenants.TenantResource.of(tenant),
@@ -41,7 +41,7 @@ async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Re
 async def list_tenants(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[tenants.TenantResource]]:
-    """The home tenant is not among them; it is always let in."""
+    """The home tenant is not listed, because it always has access."""
     found = await request.app.tenants.list(request.caller, request.query.after, request.query.limit)
     items = [tenants.TenantResource.of(tenant) for tenant in found.rows]
     return Reply(paging.Page[tenants.TenantResource](items=items, next=found.next_cursor))
@@ -75,6 +75,6 @@ async def get_tenant(request: Request[base.NoBody, base.NoQuery]) -> Reply[tenan
 async def update_tenant(
     request: Request[tenants.TenantUpdate, base.NoQuery],
 ) -> Reply[tenants.TenantResource]:
-    """The people of an inactive one are refused from their next request on; nothing of theirs is deleted."""
+    """People of an inactive one are refused from their next request on. None of their data is deleted."""
     tenant = await request.app.tenants.update(request.caller, request.id, request.body, request.expected)
     return Reply(tenants.TenantResource.of(tenant), version=tenant.version)

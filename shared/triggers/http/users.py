@@ -21,7 +21,7 @@ blueprint = new_blueprint()
     graph=GraphAccess.APPLICATION,
 )
 async def create_user(request: Request[users.UserCreate, base.NoQuery]) -> Reply[users.UserResource]:
-    """The mailbox is looked up in Graph; an unknown one is a 422 naming ``address``."""
+    """The mailbox is looked up in Graph. An unknown one is a 422 naming ``address``."""
     user = await request.app.users.create(request.caller, request.body)
     return Reply(
         users.UserResource.model_validate(user),

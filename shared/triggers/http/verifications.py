@@ -30,7 +30,7 @@ _FINDING = "v1/verifications/{id}/findings/{finding_id}"
 async def start_verification(
     request: Request[verifications.VerificationStart, base.NoQuery],
 ) -> Reply[verifications.VerificationResource]:
-    """Answers at once; the verification itself, or the one under way, is at ``Location``."""
+    """Answers at once. The verification, or the one in progress, is at ``Location``."""
     started = await request.app.verifications.request(
         request.caller, request.id, request.body.window_start, request.body.window_end
     )
@@ -59,7 +59,7 @@ async def start_verification(
 async def list_verifications(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[verifications.VerificationResource]]:
-    """Each with how many differences it found once it is over."""
+    """Each with the number of its differences once it is over."""
     query = request.query
     found = await request.app.verifications.list(request.caller, request.id, query.after, query.limit)
     own = bool(found.rows) and await request.app.verifications.reads_own(request.caller, found.rows[0])
@@ -79,7 +79,7 @@ async def list_verifications(
 async def get_verification(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[verifications.VerificationResource]:
-    """Its state; while it is open, ``Retry-After`` says when to ask again."""
+    """Its state. While it is open, ``Retry-After`` says when to ask again."""
     found = await request.app.verifications.get(request.caller, request.id)
     own = await request.app.verifications.reads_own(request.caller, found)
     resource = verifications.VerificationResource.of(found, own=own)
@@ -99,7 +99,7 @@ async def get_verification(
 async def list_verification_findings(
     request: Request[base.NoBody, verifications.FindingListQuery],
 ) -> Reply[paging.Page[verifications.FindingResource]]:
-    """What differs and where, with the subject of the event and its appointment."""
+    """What differs and where, with the event's subject and its appointment."""
     query = request.query
     found = await request.app.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
@@ -127,7 +127,7 @@ async def list_verification_findings(
 async def put_back_finding(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
-    """An archive run does it, once, and is at ``Location``; the finding tells when it is done."""
+    """An archive run, at ``Location``, does it once. The finding shows when it is done."""
     started = await request.app.copy_restoring.put_back(
         request.caller, request.id, request.path["finding_id"]
     )
@@ -145,12 +145,12 @@ async def put_back_finding(
     blueprint,
     "POST",
     f"{_FINDING}/adopt",
-    summary="Let the record say what the owner made of a copy",
+    summary="Take the owner's edit of a copy into our record",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(403, 404, 409),
 )
 async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
-    """The copy is read again; what differs is taken over, both versions are in the audit."""
+    """The copy is read again. The record takes its differences, and the audit has both versions."""
     finding = await request.app.copy_restoring.adopt(request.caller, request.id, request.path["finding_id"])
     return Reply(verifications.FindingResource.of(finding, shown=True), owner_id=finding.owner_id)

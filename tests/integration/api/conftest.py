@@ -70,7 +70,7 @@ async def api(
 
 @dataclass(frozen=True)
 class Person:
-    """A user of the API with his token."""
+    """A user of the API with their token."""
 
     id: UUID
     oid: UUID

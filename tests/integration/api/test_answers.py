@@ -28,7 +28,7 @@ ID = "6f1e5c0e-1111-4111-8111-111111111111"
 
 
 class SteppedClock(SystemClock):
-    """A clock that goes on when it is told to."""
+    """A clock that advances when the test says so."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -262,7 +262,7 @@ class TestRateLimit:
         for _ in range(5):
             problem(await stranger("GET", "v1/users", token=stranger.token(), limit="x"), 422)
 
-    def test_only_so_many_callers_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_only_a_limited_number_of_callers_is_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rate_limit, "_MOST_CALLERS", 2)
         limit = RateLimit(1, 1, SteppedClock())
         callers = [DomainCaller.user(UUID(int=1), UUID(int=n)) for n in range(3)]

@@ -44,7 +44,7 @@ async def recorded(database: Database, people: People) -> dict[str, UUID]:
         return {name: row.id for name, row in rows.items()} | {"ada configuration": ada.id}
 
 
-async def test_a_person_reads_all_of_his_own(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
+async def test_people_read_all_of_their_own(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
     listed = (await api("GET", "v1/appointments", token=people.ada.token, **RANGE)).json
     assert [item["subject"] for item in listed["items"]] == ["Planning", "Surgeon"]
     assert listed["next"] is None
@@ -98,7 +98,7 @@ async def test_every_reader_gets_the_documents_that_the_contract_describes(
     assert following.json["next"] is None
 
 
-async def test_an_admin_who_is_the_owner_sees_his_own(
+async def test_an_admin_who_is_the_owner_sees_their_own(
     api: Caller, people: People, recorded: dict[str, UUID]
 ) -> None:
     token = api.person(people.ada.oid, "Admin")

@@ -81,7 +81,7 @@ async def test_it_is_started_from_a_day_paused_and_resumed(
         assert (paused.status, paused.json["status"]) == (200, "paused")
     resumed = await api("POST", f"{path}/resume", token=people.ada.token)
     assert (resumed.status, resumed.json["status"]) == (202, "waiting")
-    # The month under way is the one that goes on.
+    # The month in progress continues.
     assert len(started) == 1
     async with database.session() as session:
         configuration = (await session.execute(select(ArchiveConfiguration))).scalar_one()

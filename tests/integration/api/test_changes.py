@@ -117,7 +117,7 @@ class TestUsers:
         assert (response.status, response.headers["etag"]) == (200, '"1"')
         assert await audited(database, "user.updated") == []
 
-    async def test_an_admin_does_not_lock_himself_out(self, api: Caller, people: People) -> None:
+    async def test_admins_do_not_lock_themselves_out(self, api: Caller, people: People) -> None:
         token = api.person(people.ada.oid, "Admin")
         response = await change(api, "PATCH", f"v1/users/{people.ada.id}", {"active": False}, token)
         problem(response, 409, "own_account")

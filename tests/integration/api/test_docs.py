@@ -160,7 +160,7 @@ def test_the_permission_table_is_printed() -> None:
     assert re.split(r"\s{2,}", line) == told
 
 
-async def test_whoever_signs_in_on_the_page_may_call(stranger: Caller) -> None:
+async def test_a_person_who_signs_in_on_the_page_may_call(stranger: Caller) -> None:
     """What the page's script says is asked for is what the token service gives and the API accepts."""
     start = (await stranger("GET", "docs/start.js")).body.decode()
     asked = json.loads(start[start.index("initOAuth(") + 10 : start.rindex(");")])

@@ -44,7 +44,7 @@ class TestOff:
         async with database.session() as session:
             assert (await session.scalars(select(User))).all() == []
 
-    async def test_a_user_sees_himself_and_what_he_gets_by_default(
+    async def test_users_see_themselves_and_their_defaults(
         self, api: Caller, grace: UUID, admin: str
     ) -> None:
         made = await api("POST", "v1/users", {"address": "grace@example.com"}, token=admin)
@@ -118,7 +118,7 @@ class TestAutomatic:
 
 
 class TestInvitation:
-    async def test_the_invited_is_let_in_once_and_nobody_else(
+    async def test_only_the_invited_person_gets_access_and_once(
         self, api: Caller, grace: UUID, admin: str
     ) -> None:
         await policy(api, admin, "invitation")

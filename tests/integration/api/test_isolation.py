@@ -1,4 +1,4 @@
-"""Many callers at once: nobody gets another's answer, correlation, or audit row, whoever gives up."""
+"""Many callers at once: nobody gets another's answer, correlation id or audit row, even if some give up."""
 
 import asyncio
 import random

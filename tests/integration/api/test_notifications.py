@@ -1,4 +1,4 @@
-"""Notifications over HTTP: everyone reads his own alone, Admins also what is for the tenant's Admins."""
+"""Notifications over HTTP: people read only their own, and Admins also those for the tenant's Admins."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 @dataclass
 class Told:
-    """Ada's: an old one, a newer one that is read, and a backfill under way; one about her for the Admins."""
+    """Ada's: an old one, a newer one that is read, a running backfill, and one about her for Admins."""
 
     old: UUID
     read: UUID
@@ -59,7 +59,7 @@ async def mark(api: Caller, notification: UUID, token: str, read: bool, tag: str
     return await api("PATCH", f"{LIST}/{notification}", {"read": read}, token=token, headers=headers)
 
 
-async def test_a_person_sees_what_he_was_told_newest_first(api: Caller, people: People, told: Told) -> None:
+async def test_people_see_their_notifications_newest_first(api: Caller, people: People, told: Told) -> None:
     token = people.ada.token
     expected = [str(told.backfill), str(told.read), str(told.old)]
     assert await listed(api, token) == (expected, 2)

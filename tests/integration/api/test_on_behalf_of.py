@@ -1,4 +1,4 @@
-"""Graph on behalf of the caller: his own permission on his own mailbox, and nobody else's ever."""
+"""Graph on behalf of the caller: with their own permission, and only for their own mailbox."""
 
 import asyncio
 import base64
@@ -40,7 +40,7 @@ def bob(stranger: Caller) -> UUID:
     return stranger.mailbox("bob@example.com")
 
 
-async def test_everyone_gets_a_token_of_his_own_and_it_is_asked_for_once(
+async def test_everyone_gets_a_token_of_their_own_and_it_is_asked_for_once(
     stranger: Caller, ada: UUID, bob: UUID
 ) -> None:
     tokens = stranger.app.on_behalf
@@ -91,7 +91,7 @@ async def test_who_leaves_does_not_stop_the_exchange_for_the_others(stranger: Ca
     assert stranger.simulator.counters.tokens["on_behalf_of"] == 1
 
 
-async def test_what_the_person_must_do_is_told_and_his_token_is_nowhere(
+async def test_what_the_person_must_do_is_told_and_their_token_is_nowhere(
     stranger: Caller, ada: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
     signed_in = person(stranger, ada)
@@ -185,7 +185,7 @@ def request_of(api: Caller, oid: UUID, graph: GraphAccess, *roles: str) -> Any:
 class TestWhosePermission:
     """One and the same operation, seen at Graph."""
 
-    async def test_the_owner_acts_with_his_own_and_an_admin_with_the_applications(
+    async def test_the_owner_acts_with_their_own_and_an_admin_with_the_applications(
         self, api: Caller, people: People
     ) -> None:
         used: list[bool] = []

@@ -155,7 +155,7 @@ class TestPairsThatWereThere:
         planned = await api("GET", f"{PATH}/{older['id']}/plan", token=token)
         assert planned.status == 200, planned.json
 
-    async def test_it_goes_on_by_itself_when_the_older_is_deleted(
+    async def test_it_resumes_automatically_when_the_older_is_deleted(
         self, api: Caller, people: People, database: Database
     ) -> None:
         older, newer = await older_and_newer(api, people.ada, database)
@@ -179,7 +179,7 @@ class TestPairsThatWereThere:
         seen = (await api("GET", f"{PATH}/{newer['id']}", token=people.ada.token)).json
         assert (seen["archive_in_use"], seen["next_run_at"]) == (False, None)
 
-    async def test_where_the_older_went_with_its_owner_activation_lets_it_go_on(
+    async def test_after_the_older_was_erased_with_its_owner_activation_resumes_it(
         self, api: Caller, people: People, database: Database
     ) -> None:
         older, newer = await older_and_newer(api, people.ada, database)

@@ -63,7 +63,7 @@ async def listed(api: Caller, token: str, **query: Any) -> list[str]:
     return [item["id"] for item in response.json["items"]]
 
 
-async def test_a_person_sees_what_waits_for_him(api: Caller, people: People, overlaps: Overlaps) -> None:
+async def test_people_see_what_waits_for_them(api: Caller, people: People, overlaps: Overlaps) -> None:
     token = people.ada.token
     assert await listed(api, token) == [str(overlaps.flagged), str(overlaps.closed)]
     assert await listed(api, token, status="flagged") == [str(overlaps.flagged)]
@@ -155,7 +155,7 @@ async def test_a_decision_that_cannot_be_is_refused_by_field(
     assert started == []
 
 
-async def test_many_are_decided_in_one_request_each_by_itself(
+async def test_many_are_decided_in_one_request_each_alone(
     api: Caller, people: People, overlaps: Overlaps, started: list[UUID], database: Database
 ) -> None:
     async with database.session() as session:

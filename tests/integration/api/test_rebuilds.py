@@ -36,7 +36,7 @@ def drop_calendar(api: Caller, person: Person, name: str = "Archive") -> None:
     api.simulator.state.remove_calendar(calendar)
 
 
-async def test_the_calendar_is_made_anew_and_its_run_is_found(
+async def test_the_calendar_is_made_again_and_its_run_is_found(
     api: Caller, people: People, database: Database, started: list[UUID]
 ) -> None:
     made = (await create(api, people.ada)).json

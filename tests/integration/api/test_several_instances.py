@@ -1,7 +1,7 @@
-"""What is changed at one instance is in force at the others in time (design.md, What an instance remembers).
+"""A change at one instance takes effect at the others in time (design.md, What an instance remembers).
 
-Each instance is an application of its own with its own pool and caches; they share the database, the
-simulator and a clock that stands still until it is moved.
+Each instance is an application of its own with its own pool and caches. They share the database, the
+simulator and a clock that the test moves.
 """
 
 from collections.abc import AsyncIterator
@@ -91,7 +91,7 @@ async def choose(at: Caller, admin: str, **values: Any) -> None:
     assert changed.status == 200, changed.json
 
 
-async def test_who_was_just_invited_is_let_in_by_an_instance_that_refused_them(
+async def test_a_person_just_invited_gets_access_at_an_instance_that_refused_them(
     instances: list[Instance], api: Caller, admin: str
 ) -> None:
     tokens = [api.person(api.mailbox(f"{name}@example.com")) for name in ("grace", "joan", "eve")]
@@ -243,7 +243,7 @@ class TestApprovals:
             assert (await self.newest(instances[2], people))["status"] == "lapsed"
 
 
-async def test_a_further_tenant_is_let_in_soon_and_shut_out_at_once(
+async def test_a_further_tenant_gets_access_soon_and_loses_it_at_once(
     instances: list[Instance], people: People, clock: StandingClock
 ) -> None:
     tenant = str(uuid4())

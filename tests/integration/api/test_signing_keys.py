@@ -144,7 +144,7 @@ async def test_a_caller_who_leaves_does_not_stop_the_fetch_for_others(world: Wor
     assert world.fetch.count["keys"] == 1
 
 
-async def test_closing_stops_a_fetch_under_way(world: World) -> None:
+async def test_closing_stops_a_fetch_in_flight(world: World) -> None:
     waiting = asyncio.create_task(world.validator.ready())
     await asyncio.sleep(0)
     await world.validator.close()

@@ -31,7 +31,7 @@ LISTS = [
     "suggest_categories",
 ]
 RANGED = {"list_appointments", "validate_categories", "suggest_categories"}
-#: Who calls, what he may see, the page; configurations also their jobs; suggestions also ranges, totals,
+#: The caller, what they may see, the page. Configurations also their jobs. Suggestions also ranges, totals,
 #: rules and history.
 MOST = 6
 # Suggestions read what counts (which needs former keys), the history and the rules.
@@ -40,7 +40,7 @@ MOST_OF = {"suggest_categories": 9}
 
 @contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements that are executed meanwhile."""
+    """The statements that are executed in the block."""
     statements: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:

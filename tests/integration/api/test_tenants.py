@@ -1,4 +1,4 @@
-"""Further tenants: let in by a row, shut out by it, each with its own keys, issuers and tokens for Graph."""
+"""Further tenants: a row gives or removes access, each with its own keys, issuers and tokens for Graph."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ class TestWhoIsLetIn:
 
 
 class TestData:
-    async def test_a_tenants_admin_sees_and_names_his_own_only(self, api: Caller, people: People) -> None:
+    async def test_a_tenants_admin_sees_and_names_only_their_own(self, api: Caller, people: People) -> None:
         await let_in(api, people)
         admin = api.token("Admin", tenant=str(CONTOSO))
         problem(await api("GET", f"v1/users/{people.ada.id}", token=admin), 404)

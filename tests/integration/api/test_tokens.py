@@ -1,4 +1,4 @@
-"""Who is let in: every wrong token is a 401, told apart only by its detail (design.md, Who may)."""
+"""Who has access: every wrong token is a 401, distinguished only by its detail (design.md, Who may)."""
 
 from base64 import urlsafe_b64encode
 from typing import Any
@@ -86,7 +86,7 @@ async def test_a_person_without_a_role_is_a_user(stranger: Caller) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-async def test_an_application_with_a_role_is_let_in(stranger: Caller, version: str) -> None:
+async def test_an_application_with_a_role_has_access(stranger: Caller, version: str) -> None:
     token = stranger.token("Auditor", app_only=True, version=version)
     caller = await stranger.app.tokens.validate(token)
     assert caller.app_only

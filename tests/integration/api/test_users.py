@@ -80,7 +80,7 @@ async def test_a_mailbox_that_graph_refuses_is_422(api: Caller) -> None:
 
 
 class TestWhoSeesWhom:
-    async def test_a_user_sees_himself_only(self, api: Caller, people: People) -> None:
+    async def test_users_see_only_themselves(self, api: Caller, people: People) -> None:
         ada, bob = people.ada, people.bob
         assert (await api("GET", f"v1/users/{ada.id}", token=ada.token)).json["address"] == ada.address
         problem(await api("GET", f"v1/users/{bob.id}", token=ada.token), 404, "not_found")

@@ -155,7 +155,7 @@ class RecordingClient(DurableFunctionsClient):
         self._instances[instance_id] = status
 
     async def schedule_new_orchestration(self, orchestrator: Any, **options: Any) -> str:
-        """Keep what was to be started."""
+        """Keep what should be started."""
         instance_id: str = options["instance_id"]
         if self._instances.get(instance_id) in LIVING:
             raise refused()

@@ -13,7 +13,7 @@ WEEK = timedelta(days=7)
 
 
 def daily(subject: str, count: int = 5, every: int = 1) -> dict[str, Any]:
-    """A series of short meetings in the morning, with so many days from one to the next."""
+    """A series of short meetings in the morning, with this many days from one to the next."""
     return event(
         subject,
         NINE,

@@ -79,7 +79,7 @@ async def test_a_series_that_a_reading_showed_in_part_is_archived_whole(
     assert await starts(world) == FIVE[:seen]
 
 
-async def test_what_a_broken_off_plan_met_is_archived_though_the_next_attempt_saw_nothing(
+async def test_what_a_stopped_plan_met_is_archived_though_the_next_attempt_saw_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.open([daily("Standup")])
@@ -102,7 +102,7 @@ async def test_what_a_broken_off_plan_met_is_archived_though_the_next_attempt_sa
     assert await starts(world) == FIVE
 
 
-async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for_it(world: World) -> None:
+async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_represented_it(world: World) -> None:
     await world.open([event("Review", NINE, 60), event("Review", NINE, 60)], overlap_policy="flag")
     await world.archive()
     (copy,) = await world.copies()
@@ -117,7 +117,7 @@ async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for
     assert copy["id"] in {each["id"] for each in await world.copies()}
 
 
-async def test_a_meeting_that_a_broken_off_plan_flagged_is_matched_by_the_next_attempt(
+async def test_a_meeting_that_a_stopped_plan_flagged_is_matched_by_the_next_attempt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = event("Later", NINE + 48 * HOUR)

@@ -91,7 +91,7 @@ class TestDispatch:
         assert (entry.correlation_id, entry.resource_id) == (run.correlation_id, str(run.id))
         assert entry.on_behalf_of == run.owner_id
 
-    async def test_the_second_night_goes_on_where_the_first_one_ended_with_lookback(
+    async def test_the_second_night_continues_where_the_first_one_ended_with_lookback(
         self, workflow: World, client: RecordingClient
     ) -> None:
         until = DAY + timedelta(days=30)

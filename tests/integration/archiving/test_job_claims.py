@@ -93,7 +93,7 @@ async def test_several_dispatchers_at_once_claim_each_job_once(
         jobs = [await make.job() for _ in range(12)]
         await make.job(time_zone="Nowhere/At all")
     claimed = await asyncio.gather(*(ArchivingService(ports).claim_due_jobs() for _ in range(4)))
-    # Whoever finds only what others hold leaves it to the next tick.
+    # A worker that finds only what others hold leaves it to the next tick.
     rest = await ArchivingService(ports).claim_due_jobs()
     runs = await _rows(database, ArchiveRun)
     assert sorted(run_id for each in [*claimed, rest] for run_id in each) == sorted(run.id for run in runs)

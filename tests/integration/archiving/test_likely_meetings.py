@@ -219,7 +219,7 @@ async def test_an_answer_survives_a_process_that_dies_before_its_run(world: Worl
     await nothing_more(world)
 
 
-async def test_an_answer_given_while_a_run_is_under_way_waits_for_the_next_one(world: World) -> None:
+async def test_an_answer_given_while_a_run_is_in_progress_waits_for_the_next_one(world: World) -> None:
     await archived_then_moved(world)
     under_way = await world.request()
     await world.plan(under_way.id)

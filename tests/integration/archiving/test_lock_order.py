@@ -1,4 +1,4 @@
-"""Jobs are held before the runs that they enter, by whoever enters one and by whoever ends one."""
+"""Jobs are locked before their runs, both when a run is inserted and when it ends."""
 
 import asyncio
 

@@ -120,7 +120,7 @@ async def test_a_day_is_that_of_the_configurations_zone(world: World) -> None:
     assert await world.subjects() == ["Sunday here"]
 
 
-async def test_nothing_is_locked_while_a_write_into_the_period_is_under_way(world: World) -> None:
+async def test_nothing_is_locked_while_a_write_into_the_period_is_in_progress(world: World) -> None:
     await world.open([event("Monday", NINE)])
     run = await world.request()
     await world.plan(run.id)

@@ -64,7 +64,7 @@ async def test_the_copy_of_an_orphan_that_finds_its_meeting_is_shown_free(world:
     assert (report["archived"], report["consumed"]) == (1, 1)
     assert clock(await world.copy("Review"), "end") == "10:30"
     assert await world.subjects() == ["Extended", "Review"]
-    # Whoever adds up the calendar counts one hour and a half, and so does what is recorded.
+    # The sum of the calendar is one hour and a half, and so is what is recorded.
     assert (await world.copy("Extended"))["showAs"] == "free"
     (row,) = await world.rows("SELECT subject FROM appointments WHERE excluded = 'consumed'")
     assert row["subject"] == "Extended"
@@ -74,7 +74,7 @@ async def test_the_copy_of_an_orphan_that_finds_its_meeting_is_shown_free(world:
     await world.delete((await world.source("Review"))["id"])
     report = await world.archive()
     assert (report["consumed"], report["source_deleted"]) == (1, 1)
-    # Changed by its owner it stands for itself again, and its copy counts again.
+    # After its owner changed it, it is an event of its own again, and its copy counts again.
     await world.edit((await world.source("Extended"))["id"], location={"displayName": "Room 1"})
     assert (await world.archive())["updated"] == 1
     assert await world.rows("SELECT subject FROM appointments WHERE excluded IS NOT NULL") == []
@@ -96,7 +96,7 @@ async def test_a_modification_across_midnight_changes_the_meeting_of_the_day_bef
     assert (await world.archive(NEXT, NEXT + timedelta(days=1)))["consumed"] == 1
 
 
-async def test_both_on_their_first_night_are_archived_once_whichever_window_comes_first(
+async def test_both_on_their_first_night_are_archived_once_with_either_window_first(
     world: World,
 ) -> None:
     late = DAY + 23 * HOUR
@@ -125,7 +125,7 @@ async def test_a_flagged_meeting_is_archived_with_its_modification(world: World)
 
 
 async def test_a_duplicate_that_takes_over_a_copy_keeps_what_modifies_it(world: World) -> None:
-    """It was decided by itself, as if nothing modified it: the night after it was written once more."""
+    """It was decided alone, as if nothing modified it. The next night it was written once more."""
     await world.open([event("Review", NINE), event("Review", NINE)])
     await world.archive()
     (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")

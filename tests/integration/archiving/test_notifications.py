@@ -134,7 +134,7 @@ async def test_a_mailbox_that_is_gone_is_told_once_and_not_every_night(world: Wo
     )
     assert await classes(world, "admins") == ["job_paused"]
     assert [job["paused"] for job in await world.rows("SELECT paused FROM jobs")] == [True, True]
-    # Who asks for a run himself hears what became of it.
+    # People who request a run get its result.
     await world.archive()
     assert await classes(world) == ["job_paused", "run_failed"]
 
@@ -294,7 +294,7 @@ async def test_a_change_that_stays_locked_is_told_once(world: World) -> None:
     assert await reopen(world, lock_id)
 
 
-async def test_nothing_of_an_event_is_in_what_is_told(world: World) -> None:
+async def test_nothing_of_an_event_is_in_a_notification(world: World) -> None:
     await world.open(
         [*pair(), event("Wrong", NINE + 8 * HOUR, **INVALID)], overlap_policy="flag", name="Surgery"
     )
@@ -310,7 +310,7 @@ async def test_nothing_of_an_event_is_in_what_is_told(world: World) -> None:
 
 @contextmanager
 def counted(world: World) -> Iterator[list[str]]:
-    """The statements about notifications that are executed meanwhile."""
+    """The statements about notifications that are executed in the block."""
     statements: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:

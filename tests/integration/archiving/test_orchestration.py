@@ -1,4 +1,4 @@
-"""The orchestration of a run by itself: what it asks for, in which order, and when it waits (design.md)."""
+"""The orchestration of a run alone: what it calls, in which order, and when it waits (design.md)."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ def progress(done: int = 0, remaining: int = 0, failed: int = 0, wait: float | N
 
 
 def settled(still_open: int = 0, wait: float | None = None) -> dict[str, Any]:
-    """An answer of settle."""
+    """An answer of the activity."""
     return {"open": still_open, "resume_at": _at(wait)}
 
 
@@ -57,7 +57,7 @@ def test_a_run_that_is_not_its_to_run_ends_at_once() -> None:
     assert outcome.context.statuses == []
 
 
-def test_a_run_settles_plans_applies_settles_and_finishes() -> None:
+def test_a_run_reconciles_plans_applies_reconciles_and_finishes() -> None:
     outcome = drive(FIRST, scripts(apply=in_turn(progress(done=2, remaining=1), progress(done=1))))
     assert outcome.context.calls == [
         ("begin_archive_run", RUN),
@@ -100,7 +100,7 @@ def test_a_wait_that_is_over_is_no_timer() -> None:
     assert "timer" not in outcome.context.names
 
 
-def test_settling_waits_and_counts_its_attempts_until_nothing_is_open() -> None:
+def test_reconciling_waits_and_counts_its_attempts_until_nothing_is_open() -> None:
     answers = (settled(2, 60), settled(1, 200), settled(), settled())
     outcome = drive(FIRST, scripts(settle=in_turn(*answers)))
     before_plan = outcome.context.names[: outcome.context.names.index("plan")]
@@ -109,7 +109,7 @@ def test_settling_waits_and_counts_its_attempts_until_nothing_is_open() -> None:
     assert attempts == [0, 1, 2, 0]
 
 
-def test_what_cannot_be_settled_is_left_to_the_next_run() -> None:
+def test_what_cannot_be_reconciled_is_left_to_the_next_run() -> None:
     outcome = drive(FIRST, scripts(settle=lambda _, place: settled(1, 60.0 * (place + 1))))
     assert outcome.context.names.count("settle") == 2 * archive_workflow.RECONCILE_ATTEMPTS
     assert outcome.context.names[-1] == "finish"
@@ -124,17 +124,17 @@ def test_a_long_run_continues_as_new_with_what_it_knows() -> None:
     assert "finish" not in outcome.context.names
 
 
-def test_the_next_generation_neither_plans_nor_settles_again_before_it_applies() -> None:
+def test_the_next_generation_neither_plans_nor_reconciles_again_before_it_applies() -> None:
     outcome = drive(AFTER_PLAN, scripts())
     assert outcome.context.names == ["begin", "apply", "settle", "finish"]
 
 
-def test_a_run_that_ended_meanwhile_does_not_continue() -> None:
+def test_a_run_that_ended_in_between_does_not_continue() -> None:
     outcome = drive(AFTER_PLAN, scripts(begin=begun(mine=False)))
     assert outcome.context.names == ["begin"]
 
 
-def test_a_run_gives_up_after_so_many_rounds_without_progress_in_all_its_generations() -> None:
+def test_a_run_gives_up_after_enough_rounds_without_progress_in_all_its_generations() -> None:
     nothing = scripts(apply=lambda _, place: progress(remaining=7, wait=10.0 * (place + 1)))
     given: dict[str, Any] | None = FIRST
     rounds, generations = 0, []
@@ -148,7 +148,7 @@ def test_a_run_gives_up_after_so_many_rounds_without_progress_in_all_its_generat
     name, finish = outcome.context.calls[-1]
     assert name == "finish_archive_run"
     assert "nothing could be written" in finish["reason"]
-    # What was sent without an answer is settled before the report is written.
+    # What was sent without an answer is reconciled before the report is written.
     assert outcome.context.names[-2:] == ["settle", "finish"]
 
 
@@ -170,13 +170,13 @@ def test_a_step_that_fails_for_good_ends_the_run_with_its_reason(step: str) -> N
 
 
 @pytest.mark.parametrize("step", ["settle", "plan", "apply"])
-def test_a_run_goes_on_later_where_the_database_was_away(step: str) -> None:
+def test_a_run_continues_later_where_the_database_was_away(step: str) -> None:
     away = scripts(
         begin=begun(patient=True), **{step: in_turn(Unavailable("The database cannot be reached."))}
     )
     with pytest.raises(Exception, match=f"{step} failed"):
         drive(FIRST, away)
-    # Not for ever: a run that is hours old ends with its reason.
+    # Not without limit: a run that is hours old ends with its reason.
     old = away | {"begin": begun(patient=False)}
     name, finish = drive(FIRST, old).context.calls[-1]
     assert name == "finish_archive_run"

@@ -230,7 +230,7 @@ async def test_two_groups_that_meet_become_the_older_one(world: World) -> None:
     assert len(survivor["members"]) == 5
 
 
-async def test_a_changed_member_reopens_a_settled_group_with_the_proposal(world: World) -> None:
+async def test_a_changed_member_reopens_a_decided_group_with_the_proposal(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()
     (group,) = await world.groups()

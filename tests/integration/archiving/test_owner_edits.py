@@ -96,7 +96,7 @@ async def test_a_lost_answer_is_found_out_and_the_edit_is_done_once(world: World
     assert [copy["subject"] for copy in await world.copies()] == ["Edited"]
 
 
-async def test_a_copy_edited_in_outlook_meanwhile_is_not_overwritten(world: World) -> None:
+async def test_a_copy_edited_in_outlook_in_between_is_not_overwritten(world: World) -> None:
     await world.open([event("Workshop", NOON)])
     await world.archive()
     run_id = await ask(world, subject="By the API")

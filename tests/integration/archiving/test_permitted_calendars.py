@@ -81,7 +81,7 @@ async def approved_for_another_purpose(world: World) -> None:
 
 
 async def another_account(world: World) -> None:
-    """The owner's account was made anew: the calendars are not in his mailbox any more."""
+    """The owner's account was created again, so the calendars are not in their mailbox any more."""
     async with world.database.session() as session:
         await session.execute(update(User).values(object_id=uuid4()))
 

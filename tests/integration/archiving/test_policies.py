@@ -124,7 +124,7 @@ async def test_an_owners_edit_is_refused_once_and_remembered(world: World) -> No
     report = await world.archive()
     assert (report["conflict"], report["updated"]) == (1, 0)
     assert world.counts()["writes"] == before["writes"]
-    # What the source says next is tried again: the owner may have taken his edit back meanwhile.
+    # The next change of the source is tried again, because the owner may have reverted their edit.
     await world.edit((await world.copy("By hand"))["id"], subject="Draft")
     await world.edit((await world.source("From source"))["id"], subject="Newer")
     assert (await world.archive())["updated"] == 1

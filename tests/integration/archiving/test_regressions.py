@@ -116,7 +116,7 @@ async def test_duplicates_are_merged_though_a_plan_before_was_never_finished(
     assert len(await world.copies()) == 1
 
 
-async def test_what_a_late_holder_puts_back_after_the_run_ended_is_decided_afresh(world: World) -> None:
+async def test_what_a_late_holder_puts_back_after_the_run_ended_is_decided_again(world: World) -> None:
     await world.open(meetings(4))
     run = await world.request()
     await world.plan(run.id)
@@ -251,7 +251,7 @@ async def test_an_entry_that_changed_while_its_meeting_consumed_it_is_updated_wh
     assert (await world.archive())["unchanged"] == 1
 
 
-async def test_a_meeting_that_is_back_beside_the_one_that_has_its_copy_is_archived_by_itself(
+async def test_a_meeting_that_is_back_beside_the_one_that_has_its_copy_is_archived_alone(
     world: World,
 ) -> None:
     await world.open(meetings(1))

@@ -46,7 +46,7 @@ async def test_it_needs_a_window(world: World) -> None:
         await world.start_run(world.admin, None, None, RunMode.REPLACE)
 
 
-async def test_an_owners_edit_is_overwritten_and_what_he_wrote_is_kept_in_the_log(world: World) -> None:
+async def test_an_owners_edit_is_overwritten_and_kept_in_the_log(world: World) -> None:
     await world.open(three())
     await world.archive()
     await world.edit((await world.copy("Two"))["id"], subject="By hand", location={"displayName": "Here"})
@@ -57,7 +57,7 @@ async def test_an_owners_edit_is_overwritten_and_what_he_wrote_is_kept_in_the_lo
     assert replaced["subject"] == "By hand"
 
 
-async def test_a_conflict_of_a_night_is_settled_by_replacing(world: World) -> None:
+async def test_replacing_resolves_a_conflict_of_a_night(world: World) -> None:
     await world.open(three())
     await world.archive()
     await world.edit((await world.copy("Two"))["id"], subject="By hand")
@@ -68,7 +68,7 @@ async def test_a_conflict_of_a_night_is_settled_by_replacing(world: World) -> No
     assert await world.subjects() == ["One", "Second", "Three"]
 
 
-async def test_only_what_is_gone_is_made_anew_in_the_next_generation(world: World) -> None:
+async def test_only_what_is_gone_is_made_again_in_the_next_generation(world: World) -> None:
     await world.open(three())
     await world.archive()
     await world.delete((await world.copy("Two"))["id"])

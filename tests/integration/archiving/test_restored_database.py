@@ -24,7 +24,7 @@ async def restored(world: World, events: int) -> None:
 
 
 def look_before_create(world: World, wanted: bool) -> None:
-    """The setting, as whoever restored the database sets it."""
+    """The setting, as after a restore of the database."""
     world.settings = world.settings.model_copy(update={"look_before_create": wanted})
     world.archiving = world.service()
 

@@ -157,7 +157,7 @@ async def test_exact_duplicates_are_archived_once_and_the_next_takes_over(world:
     assert len(set(keys)) == len(keys)
 
 
-async def test_a_duplicate_that_later_differs_is_archived_by_itself(world: World) -> None:
+async def test_a_duplicate_that_later_differs_is_archived_alone(world: World) -> None:
     await world.open([event("Twin", DAY), event("Twin", DAY)])
     await world.archive()
     async with world.database.session() as session:

@@ -14,7 +14,7 @@ WEEK = timedelta(days=7)
 
 
 def recurrence(first: datetime, count: int) -> dict[str, Any]:
-    """Every day, so many times."""
+    """Every day, this many times."""
     return {
         "pattern": {"type": "daily", "interval": 1},
         "range": {
@@ -182,6 +182,18 @@ async def test_an_exception_that_its_series_resets_stays_as_it_took_place(world:
     await nothing_more(world)
 
 
+async def test_of_two_entered_again_without_category_one_is_archived(world: World) -> None:
+    await world.open([event("Review", NINE, categories=["Acme - billable"])])
+    await world.archive()
+    await world.delete((await world.source("Review"))["id"])
+    await world.add(event("Review", NINE), event("Review", NINE))
+    assert (await world.archive())["merged"] == 1
+    assert (await world.archive())["merged"] == 1
+    (copy,) = await world.copies()
+    assert copy["categories"] == ["Acme - billable"]
+    await nothing_more(world)
+
+
 async def test_a_series_entered_late_is_archived_as_any_other(world: World) -> None:
     await world.open([event("First", NINE)])
     await world.archive()
@@ -190,7 +202,7 @@ async def test_a_series_entered_late_is_archived_as_any_other(world: World) -> N
     await nothing_more(world)
 
 
-async def test_an_invitation_made_anew_keeps_the_owners_category(world: World) -> None:
+async def test_an_invitation_made_again_keeps_the_owners_category(world: World) -> None:
     await world.open([event("Review", NINE, categories=["Acme - billable"], iCalUId="one")])
     await world.archive()
     await world.delete((await world.source("Review"))["id"])

@@ -147,7 +147,7 @@ async def test_what_failed_is_told_by_the_retry_as_by_the_run(world: World, seed
     assert third == second | {"archived": 0, "unchanged": second["unchanged"] + second["archived"]}
 
 
-async def test_what_a_run_left_open_is_counted_as_the_next_run_settles_it(world: World) -> None:
+async def test_what_a_run_left_open_is_counted_as_the_next_run_reconciles_it(world: World) -> None:
     await world.open(diary())
     run = await world.request()
     await world.plan(run.id)

@@ -103,7 +103,7 @@ async def test_another_organizer_of_the_same_item_updates_its_copies(world: Worl
     await nothing_more(world)
 
 
-async def test_a_series_invited_anew_keeps_copies_and_categories(world: World) -> None:
+async def test_a_series_invited_again_keeps_copies_and_categories(world: World) -> None:
     edits, series = await archived_series(world, categories=["Acme - billable"])
     copies = {copy["id"] for copy in await world.copies()}
     await edits.new_invitation(series)

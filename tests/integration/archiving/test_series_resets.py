@@ -164,7 +164,7 @@ async def test_a_change_of_texts_asks_nothing(world: World) -> None:
     assert await items(world) == []
 
 
-async def test_an_occurrence_deleted_by_itself_asks_nothing_and_stays(world: World) -> None:
+async def test_an_occurrence_deleted_alone_asks_nothing_and_stays(world: World) -> None:
     await world.open([daily("Standup")])
     await world.archive()
     await world.delete((await on(world, "2026-03-05"))["id"])

@@ -1,4 +1,4 @@
-"""A copy that another one stands for stays, shown free, and counts no time (domain.md 2.16, 2.17)."""
+"""A copy that another one replaces stays, shown free, and counts no time (domain.md 2.16, 2.17)."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ NINE = DAY + 9 * HOUR
 
 
 async def supersede(world: World, subject: str = "Review") -> int:
-    """Say that another copy stands for this meeting; how many rows it concerns."""
+    """Say that another copy replaces that of this meeting. Returns how many rows it concerns."""
     ports = ArchivingPorts(world.database, world.calendars, world.clock, world.settings, world.person_keys)
     (row,) = await world.rows(
         "SELECT archived_event_id, owner_id FROM appointments WHERE subject = :subject", subject=subject

@@ -1,4 +1,4 @@
-"""What cannot be read fails by itself; a run that could read nothing says so (domain.md 2.12)."""
+"""What cannot be read fails alone. A run that could read nothing says so (domain.md 2.12)."""
 
 import logging
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ async def each_once(world: World, subjects: list[str]) -> None:
     assert set((await world.copies_by_key()).values()) == {1}
 
 
-async def test_a_corrupt_event_fails_by_itself_and_is_archived_when_it_can_be_read(quick: World) -> None:
+async def test_a_corrupt_event_fails_alone_and_is_archived_when_it_can_be_read(quick: World) -> None:
     await quick.open(meetings())
     quick.fault("corrupt_event", "Meeting 5", properties=["body"])
     report = await quick.archive()
@@ -124,7 +124,7 @@ async def test_one_entered_again_where_something_cannot_be_read_waits(
     await each_once(quick, ["Broken", *(f"Meeting {n}" for n in range(12))])
 
 
-async def test_an_event_without_times_fails_by_itself(quick: World) -> None:
+async def test_an_event_without_times_fails_alone(quick: World) -> None:
     await quick.open(meetings())
     await quick.archive()
     quick.fault("malformed_event", "Meeting 5", properties=["end"])
@@ -172,7 +172,9 @@ async def test_a_modification_stays_consumed_while_its_meeting_cannot_be_read(qu
     assert await quick.copies() == before
 
 
-async def test_who_waits_for_a_decision_goes_on_waiting_while_the_other_cannot_be_read(quick: World) -> None:
+async def test_an_event_that_waits_for_a_decision_keeps_waiting_while_the_other_cannot_be_read(
+    quick: World,
+) -> None:
     await quick.open([event("Ours", NINE), event("Theirs", NINE + HOUR / 2)], overlap_policy="flag")
     assert (await quick.archive())["flagged"] == 2
     (group,) = await quick.groups()
@@ -194,7 +196,7 @@ async def test_who_waits_for_a_decision_goes_on_waiting_while_the_other_cannot_b
     assert (report["left_out"], report["unchanged"]) == (1, 1)
 
 
-async def test_an_exception_without_its_original_start_fails_by_itself(quick: World) -> None:
+async def test_an_exception_without_its_original_start_fails_alone(quick: World) -> None:
     await quick.open([daily("Standup"), event("Review", NINE + 2 * HOUR)])
     moved = event("x", NINE + 50 * HOUR, 30)
     third = (await on(quick, "2026-03-04"))["id"]

@@ -70,7 +70,7 @@ class TestActivities:
         await activity("plan", run_id)
         one, other = await asyncio.gather(activity("apply", run_id), activity("apply", run_id))
         assert one["done"] + other["done"] == 3
-        # Whoever came second is told to come back, not that there is nothing left.
+        # The second caller is told to come back, not that there is nothing left.
         second = one if one["done"] == 0 else other
         assert second["remaining"] == 0 or second["resume_at"] is not None
         assert set((await workflow.copies_by_key()).values()) == {1}
@@ -301,7 +301,7 @@ class TestStarting:
         assert all(record.levelname in ("DEBUG", "INFO") for record in caplog.records)
         assert not any(record.exc_info for record in caplog.records)
 
-    async def test_finishing_succeeds_though_the_following_run_was_started_meanwhile(
+    async def test_finishing_succeeds_though_the_following_run_was_started_in_between(
         self, workflow: World, client: RecordingClient
     ) -> None:
         first = await workflow.request()

@@ -49,7 +49,7 @@ class Audit:
         self.verifier = AuditVerifier(self.database, self.clock, self.anchors)
 
     async def person(self) -> tuple[UUID, Caller]:
-        """A user of the tenant: our id of him, and he as a caller."""
+        """A user of the tenant: our id of the person, and the person as a caller."""
         async with self.database.session() as session:
             user = await Factory(session).user()
         return user.id, Caller.user(TENANT, user.object_id)

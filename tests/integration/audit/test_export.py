@@ -64,7 +64,7 @@ async def test_the_filters_of_the_search_apply(api: Client, people: People, audi
 
 
 @pytest.mark.parametrize("rows", [3, 4, 50])
-async def test_a_long_export_goes_on_where_it_ended(
+async def test_a_long_export_continues_where_it_ended(
     api: Client, people: People, audit: Audit, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     monkeypatch.setattr(audit_trail, "EXPORT_PAGE_ROWS", 2)

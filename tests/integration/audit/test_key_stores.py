@@ -1,4 +1,4 @@
-"""Where personal keys are kept: one for each person, whoever asks first, and none once it is destroyed."""
+"""Where personal keys are stored: one for each person, and none after it is destroyed."""
 
 import asyncio
 import os
@@ -68,7 +68,7 @@ async def test_of_many_who_make_one_all_get_the_same(store: PersonKeyStore) -> N
     assert set(made) == {await store.read(PERSON)}
 
 
-async def test_a_destroyed_key_is_gone_for_ever(store: PersonKeyStore) -> None:
+async def test_a_destroyed_key_is_gone_permanently(store: PersonKeyStore) -> None:
     await store.create(PERSON, os.urandom(32))
     for _ in range(2):
         await store.destroy(PERSON)

@@ -63,7 +63,9 @@ async def test_secrets_are_kept_for_nobody(audit: Audit) -> None:
     assert after(entry) == {"client_secret": "[redacted]", "note": "x", "detail": "[redacted]"}
 
 
-async def test_erasing_a_person_makes_his_values_unreadable_and_leaves_the_chain_whole(audit: Audit) -> None:
+async def test_erasing_a_person_makes_their_values_unreadable_and_leaves_the_chain_whole(
+    audit: Audit,
+) -> None:
     ada, _ = await audit.person()
     bob, _ = await audit.person()
     for person in (ada, bob):

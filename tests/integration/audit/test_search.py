@@ -35,7 +35,7 @@ async def found(api: Client, token: str, **query: Any) -> list[dict[str, Any]]:
     return items
 
 
-async def test_admins_and_auditors_find_everybodys_rows_and_a_user_his_own(
+async def test_admins_and_auditors_find_everybodys_rows_and_a_user_their_own(
     api: Client, people: People, audit: Audit
 ) -> None:
     await audit.write(None)

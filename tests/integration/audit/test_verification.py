@@ -159,7 +159,7 @@ async def test_another_tenants_chain_is_not_looked_at(sealed: Audit, owner: asyn
 
 
 class TestKeptEnd:
-    """The end of the chain is kept in storage, where whoever owns the tables cannot reach it."""
+    """The end of the chain is in storage, which the owner of the tables cannot reach."""
 
     async def test_a_cut_end_is_found(self, sealed: Audit, owner: asyncpg.Connection) -> None:
         await _cut(owner, after=4)
@@ -187,7 +187,7 @@ class TestKeptEnd:
         assert kept.position == 8
         assert (await sealed.verify()).intact
 
-    async def test_a_damaged_file_is_told_and_sealing_goes_on(self, sealed: Audit, tmp_path: Path) -> None:
+    async def test_a_damaged_file_is_told_and_sealing_continues(self, sealed: Audit, tmp_path: Path) -> None:
         (file,) = (tmp_path / "storage" / "audit-anchors").iterdir()
         for damage in (b"", b"[]", b'{"position": "x", "hash": ""}'):
             file.write_bytes(damage)

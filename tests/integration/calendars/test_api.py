@@ -229,7 +229,7 @@ async def test_a_local_calendar_has_one_role_only_and_stays_while_it_is_used(
     assert await listed(api, people.ada, store="local") == []
 
 
-async def test_no_configuration_is_saved_for_a_calendar_that_is_deleted_meanwhile(
+async def test_no_configuration_is_saved_for_a_calendar_that_is_deleted_in_between(
     api: Caller, people: People
 ) -> None:
     token = people.ada.token

@@ -149,7 +149,7 @@ async def test_another_persons_private_event_shows_its_times_and_is_nobodys_to_c
         assert (item["subject"], shown["subject"]) == ("Private", "Private")
         assert (item["start"], shown["body"], shown["location"]) == (EVENT["start"], "", "")
         assert shown["categories"] == []
-    # Made public by somebody else, it could be read by him.
+    # If somebody else made it public, they could read it.
     change = {"sensitivity": "normal"}
     problem(await api("PATCH", path, change, token=people.admin, headers=ANY), 403, "private_event")
     problem(await api("DELETE", path, token=people.admin, headers=ANY), 403, "private_event")

@@ -58,7 +58,7 @@ async def test_twins_that_write_at_once_make_one_event_and_both_learn_which(open
         assert (one.copy_id or one.existing_event_id) == (other.copy_id or other.existing_event_id)
 
 
-async def test_each_write_of_a_batch_is_answered_by_itself_and_in_its_place(opened: LocalWorld) -> None:
+async def test_each_write_of_a_batch_is_answered_alone_and_in_its_place(opened: LocalWorld) -> None:
     mailbox, calendar = str(opened.person_id), opened.ids["Record"]
     (made,) = await opened.local.send(mailbox, calendar, [create("First")], 5)
     assert (made.verdict, made.etag) == (Verdict.DONE, 'W/"1"')
@@ -177,7 +177,7 @@ async def test_ids_of_both_stores_may_be_asked_for_together(opened: LocalWorld) 
     assert names == ["Calendar", "Archive", "Diary", "Record"]
 
 
-async def test_the_tenant_asked_for_decides_and_not_whoever_acts(world: LocalWorld) -> None:
+async def test_the_requested_tenant_decides_and_not_the_actor(world: LocalWorld) -> None:
     await world.open_with("local", "local")
     mailbox = str(world.person_id)
     with telemetry.bind(caller=Caller.user(uuid4(), world.person_id), correlation="test"):

@@ -105,7 +105,7 @@ class LocalWorld(World):
     async def open_with(
         self, source: Side, archive: Side, events: Sequence[tuple[str, datetime, int]] = ()
     ) -> None:
-        """The events in the source calendar, of whichever store."""
+        """The events in the source calendar of either store."""
         self._local: BreakableCalendars | None = None
         graph = [] if source == "local" else [_graph_event(*each) for each in events]
         await self.open(graph)

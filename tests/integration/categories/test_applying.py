@@ -1,4 +1,4 @@
-"""Applying categories: to the events themselves, on their owner's word or by his rules (domain.md 3.6)."""
+"""Applying categories to the events themselves, on their owner's word or by their rules (domain.md 3.6)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -174,7 +174,7 @@ async def test_rules_are_applied_where_they_decide_and_only_on_request(
     assert outcomes(again) == ["has_category", "unchanged", "unchanged", "has_category"]
 
 
-async def test_the_rules_go_on_where_they_stopped(
+async def test_the_rules_continue_where_they_stopped(
     api: Caller, people: People, record: Record, monkeypatch: Any
 ) -> None:
     from shared.services.categories import applying

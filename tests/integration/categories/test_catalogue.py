@@ -133,7 +133,7 @@ async def test_a_category_kept_here_is_renamed_too(api: Caller, people: People) 
 
 
 @pytest.mark.parametrize("store", ["outlook", "local"])
-async def test_anothers_category_is_not_there_but_for_an_admin(
+async def test_anothers_category_is_not_there_except_an_admin(
     api: Caller, people: People, store: str
 ) -> None:
     made = (await create(api, people.ada, "Acme - billable", store)).json

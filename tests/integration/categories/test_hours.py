@@ -322,7 +322,7 @@ async def test_totals_of_two_archives_are_what_a_count_of_minutes_says(
     assert abs(net - found["total"]["net_hours"]) < 0.1
 
 
-def test_keys_that_share_a_row_stand_for_one_event() -> None:
+def test_keys_that_share_a_row_mean_one_event() -> None:
     found = common_keys([["b", "c"], ["d", "e"], ["e", "a"], ["c", "f"]])
     assert found == {"b": "b", "c": "b", "f": "b", "d": "a", "e": "a", "a": "a"}
     assert common_keys([["x"]]) == {"x": "x"}

@@ -190,7 +190,7 @@ async def test_a_range_is_named_once_and_not_too_long(api: Caller, people: Peopl
             assert response.fields == [field], (report, query)
 
 
-async def test_who_has_no_events_of_his_own_says_whose(api: Caller, people: People) -> None:
+async def test_a_caller_without_events_must_name_a_person(api: Caller, people: People) -> None:
     for report in ("validation", "statistics", "suggestions"):
         path = f"v1/categories/{report}"
         assert (await api("GET", path, token=people.auditor, **RANGE)).fields == ["user_id"]

@@ -58,7 +58,7 @@ async def test_there_is_one_rule_for_a_match(api: Caller, people: People) -> Non
         ({"relation": "domain", "match": "@"}, "match", "match_empty"),
         ({"category": "Acme"}, "category", "missing_separator"),
         ({"category": "Online"}, "category", "modifier_only"),
-        ({"relation": "colour"}, "relation", "enum"),
+        ({"relation": "colour"}, "relation", "not_one_of"),
     ],
 )
 async def test_a_rule_that_says_nothing_is_refused(
@@ -69,7 +69,7 @@ async def test_a_rule_that_says_nothing_is_refused(
     assert [(error["field"], error["code"]) for error in response.json["errors"]] == [(field, code)]
 
 
-async def test_rules_are_ones_own_but_for_an_admin(api: Caller, people: People) -> None:
+async def test_rules_are_ones_own_except_an_admin(api: Caller, people: People) -> None:
     made = (await create(api, people.ada.token)).json
     path = f"{PATH}/{made['id']}"
     problem(await api("GET", path, token=people.bob.token), 404)

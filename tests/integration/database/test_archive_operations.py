@@ -81,7 +81,7 @@ class TestClaim:
         sizes = (400, 600, 1, 5_000, 999)
         ids = [(await make.operation(run, payload_bytes=size)).id for size in sizes]
         claims = [_ids(await operations.claim(run.id, START, 20, 1_000)) for _ in range(5)]
-        # One that is too large by itself goes alone: Graph is to say so, not we.
+        # One that is too large alone is sent alone, so that Graph decides and not we.
         assert claims == [ids[:2], ids[2:3], ids[3:4], ids[4:], []]
 
     async def test_a_claim_carries_the_exact_body_and_what_the_map_knows(
@@ -143,7 +143,7 @@ class TestClaim:
             assert not set(one) & set(other)
 
 
-class TestSettling:
+class TestReconciling:
     """What is open is sent again while Graph remembers it, and looked up later."""
 
     async def test_what_graph_remembers_is_resent_and_what_it_may_have_forgotten_is_not(
@@ -212,7 +212,7 @@ class TestSettling:
 
 
 class TestChange:
-    """What is planned is matched anew, or cancelled."""
+    """What is planned is matched again, or cancelled."""
 
     async def test_the_next_sending_matches_the_new_etag(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun
@@ -221,7 +221,7 @@ class TestChange:
         await operations.rematch(operation.id, "new")
         assert [o.if_match for o in await operations.claim(run.id, START, 1, PLENTY)] == ["new"]
 
-    async def test_a_cancelled_run_keeps_what_is_under_way(
+    async def test_a_cancelled_run_keeps_what_is_in_progress(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
     ) -> None:
         states = ("draft", "planned", "sent", "done")

@@ -67,7 +67,7 @@ async def test_a_window_is_queued_once_until_its_run_is_over(
     assert list(await runs.add_all([again])) == [again.id]
 
 
-async def test_a_scheduled_instant_leads_to_one_run_for_ever(
+async def test_a_scheduled_instant_leads_to_one_run_permanently(
     runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
 ) -> None:
     job = await make.job(configuration)

@@ -1,4 +1,4 @@
-"""BackfillRepository, and which backfills may go on."""
+"""BackfillRepository, and which backfills may continue."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,7 +35,7 @@ async def test_a_configuration_has_one(backfills: BackfillRepository, make: Fact
         )
 
 
-async def test_one_whose_month_is_under_way_is_not_claimed(make: Factory, session: AsyncSession) -> None:
+async def test_one_whose_month_is_in_progress_is_not_claimed(make: Factory, session: AsyncSession) -> None:
     configuration = await make.configuration()
     backfill, run = await make.backfill(configuration), await make.run(configuration)
     jobs = JobRepository(session)

@@ -195,7 +195,7 @@ async def test_a_row_that_another_transaction_holds_is_not_waited_for_long(
     await impatient.close()
 
 
-async def test_a_table_that_was_migrated_meanwhile_costs_one_repetition(
+async def test_a_table_that_was_migrated_in_between_costs_one_repetition(
     database: Database, worker_database: TestDatabase
 ) -> None:
     async def read() -> int:

@@ -69,7 +69,7 @@ async def test_the_answer_is_kept_whole_and_goes_with_the_person(
     )
 
 
-async def test_a_forgotten_key_is_claimed_anew_and_keeps_nothing_of_before(
+async def test_a_forgotten_key_is_claimed_again_and_keeps_nothing_of_before(
     keys: IdempotencyKeyRepository, session: AsyncSession
 ) -> None:
     first = await _claim(keys)
@@ -83,7 +83,7 @@ async def test_a_forgotten_key_is_claimed_anew_and_keeps_nothing_of_before(
     assert (found.id, found.status, found.headers, found.body) == (again, None, {}, None)
 
 
-async def test_old_answers_are_forgotten_oldest_first_and_so_many_at_a_time(
+async def test_old_answers_are_deleted_oldest_first_in_batches(
     keys: IdempotencyKeyRepository,
 ) -> None:
     for age in range(4):

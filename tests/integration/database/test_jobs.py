@@ -101,7 +101,7 @@ async def test_a_pause_says_what_it_paused_and_without_a_kind_takes_all_of_the_a
     assert await jobs.claim_due_unscoped(START, 10) == [other]
 
 
-async def test_only_what_was_paused_for_want_of_the_archive_goes_on_with_it(
+async def test_only_what_was_paused_for_want_of_the_archive_continues_with_it(
     jobs: JobRepository, make: Factory, session: AsyncSession
 ) -> None:
     configuration = await make.configuration()

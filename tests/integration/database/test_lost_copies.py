@@ -14,7 +14,7 @@ from tests.support.factories import START, Factory
 
 
 async def states(session: AsyncSession, *events: ArchivedEvent) -> list[tuple[str, str | None, int, bool]]:
-    """State, copy and generation of each, and whether its copy is to be made anew."""
+    """State, copy and generation of each, and whether its copy must be created again."""
     found = []
     for each in events:
         await session.refresh(each)
@@ -54,7 +54,7 @@ async def test_every_copy_is_lost_and_what_is_recorded_comes_back(
     assert await copies.standing() == LostCopies(2, START, START)
 
 
-async def test_writes_of_which_nobody_knows_are_moot_and_tried_again(
+async def test_writes_with_an_unknown_effect_become_obsolete_and_are_tried_again(
     session: AsyncSession, make: Factory
 ) -> None:
     run = await make.run()

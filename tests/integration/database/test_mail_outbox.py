@@ -1,4 +1,4 @@
-"""The outbox of mail: one row a key, taken by one, settled by who took it (domain.md 10.1)."""
+"""The mail outbox: one row per key, claimed by one sender, who records the result (domain.md 10.1)."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -50,7 +50,7 @@ async def test_what_is_due_is_taken_once_and_again_only_after_its_hold(database:
     assert await claim(NOW + HOLD, TENANT) == [(2, True)]
 
 
-async def test_who_lost_it_settles_nothing(database: Database) -> None:
+async def test_a_sender_that_lost_its_claim_records_nothing(database: Database) -> None:
     async with database.session() as session:
         await MailOutboxRepository(session).put(mail("a"), NOW)
     taken: list[OutgoingMail] = []

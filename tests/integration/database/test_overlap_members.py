@@ -98,7 +98,7 @@ async def test_what_is_stored_is_known_to_its_owner_only(
     assert await stranger.known(["s:0"]) == {}
 
 
-async def test_a_changed_group_keeps_its_age_and_a_settled_one_its_resolution_as_proposal(
+async def test_a_changed_group_keeps_its_age_and_a_decided_one_its_resolution_as_proposal(
     overlaps: OverlapMemberRepository, session: AsyncSession
 ) -> None:
     group_id = uuid.uuid4()
@@ -117,7 +117,7 @@ async def test_a_changed_group_keeps_its_age_and_a_settled_one_its_resolution_as
     assert (group.expires_at, group.remind_at, group.reminders_sent) == (again.expires, again.remind, 0)
 
 
-async def test_a_group_that_goes_on_waiting_keeps_its_reminders(
+async def test_a_group_that_keeps_waiting_keeps_its_reminders(
     overlaps: OverlapMemberRepository, session: AsyncSession
 ) -> None:
     group_id = uuid.uuid4()
@@ -144,7 +144,7 @@ async def test_of_a_group_seen_whole_the_others_depart(
     assert set(await _members(session, group_id)) == {"s:0", "s:1"}
 
 
-async def test_who_departed_because_his_source_is_gone_stays_until_he_is_archived(
+async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_is_archived(
     overlaps: OverlapMemberRepository, session: AsyncSession, events: list[ArchivedEvent]
 ) -> None:
     group_id = uuid.uuid4()

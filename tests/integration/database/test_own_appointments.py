@@ -1,4 +1,4 @@
-"""OwnAppointments: what a person reads of his own, and that it is what the general way would tell."""
+"""OwnAppointments: a person's own list, which equals the general one."""
 
 import uuid
 from datetime import timedelta
@@ -18,7 +18,7 @@ def caller(user: User) -> Caller:
 
 
 async def person(database: Database, days: int, **columns: object) -> tuple[User, list[uuid.UUID]]:
-    """Somebody with an appointment on each of so many days."""
+    """A person with an appointment on each of this many days."""
     async with database.session() as session:
         make = Factory(session)
         user = await make.user(**columns)
@@ -34,7 +34,9 @@ async def person(database: Database, days: int, **columns: object) -> tuple[User
         return user, [appointment.id for appointment in made]
 
 
-async def test_a_page_holds_what_the_general_list_holds_and_the_next_one_goes_on(database: Database) -> None:
+async def test_a_page_holds_what_the_general_list_holds_and_the_next_one_continues(
+    database: Database,
+) -> None:
     ada, ids = await person(database, 5)
     await person(database, 3)
     own = OwnAppointments(database)

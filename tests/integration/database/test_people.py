@@ -1,4 +1,4 @@
-"""Exports, erasures and what goes on of a person: one open at a time, found by those who look after it."""
+"""A person's exports, erasures and work in progress: one open at a time, found by the workflow."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -68,7 +68,7 @@ async def test_one_erasure_is_open_at_a_time(session: AsyncSession, make: Factor
         )
 
 
-async def test_what_goes_on_is_his_alone(session: AsyncSession, make: Factory) -> None:
+async def test_only_the_persons_own_work_is_found(session: AsyncSession, make: Factory) -> None:
     mine, others = await make.configuration(), await make.configuration()
     job, _ = await make.job(mine), await make.job(others)
     run = await make.run(mine)

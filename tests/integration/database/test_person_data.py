@@ -1,4 +1,4 @@
-"""A person's rows, whatever table they are in: counted, read in pages and deleted in pieces, his alone."""
+"""A person's rows in any table: counted, read in pages and deleted in pieces, and only theirs."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -62,7 +62,7 @@ async def test_rows_of_one_table_that_refer_to_each_other_go_last_one_first(
     assert (await session.execute(select(OverlapGroup))).first() is None
 
 
-async def test_what_he_asked_for_and_was_invited_to_is_his(session: AsyncSession, make: Factory) -> None:
+async def test_requests_and_invitations_of_a_person_are_theirs(session: AsyncSession, make: Factory) -> None:
     user = await make.user()
     await make.invitation(address=user.address.upper())
     await make.invitation()

@@ -1,4 +1,4 @@
-"""A person is taken out of what others' rows say of him in fields of their own."""
+"""A person is removed from the fields of other people's rows."""
 
 from uuid import uuid4
 

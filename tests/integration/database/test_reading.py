@@ -1,4 +1,4 @@
-"""Sessions that only read, and what the pool looks at before it lends a connection."""
+"""Sessions that only read, and what the pool checks before a connection is borrowed."""
 
 import asyncio
 import os

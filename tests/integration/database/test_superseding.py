@@ -59,7 +59,7 @@ async def test_only_what_may_count_is_superseded_and_only_by_its_owner(
     assert await events.request([], NOW) == []
 
 
-async def test_what_is_due_has_a_copy_and_a_key_of_its_own_and_no_write_under_way(
+async def test_what_is_due_has_a_copy_and_a_key_of_its_own_and_no_write_in_progress(
     events: SupersedingRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     gone, later = ArchivedEventState.SOURCE_DELETED, START + 5 * HOUR

@@ -9,7 +9,7 @@ from shared.database.engine import Database
 from shared.database.repositories.operation.system_settings import SystemSettingRepository
 
 
-async def test_a_row_is_made_when_it_is_to_be_changed(session: AsyncSession) -> None:
+async def test_a_row_is_made_when_it_must_be_changed(session: AsyncSession) -> None:
     settings, tenant = SystemSettingRepository(session), uuid4()
     assert await settings.get(tenant) is None
     row = await settings.lock(tenant)

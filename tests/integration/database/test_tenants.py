@@ -11,7 +11,7 @@ from shared.database.repositories.identity.tenants import TenantRepository
 from tests.support.factories import Factory
 
 
-async def test_only_active_ones_are_let_in(session: AsyncSession, make: Factory) -> None:
+async def test_only_active_ones_have_access(session: AsyncSession, make: Factory) -> None:
     tenants = TenantRepository(session)
     active, shut = await make.tenant(), await make.tenant(active=False)
     assert await tenants.active_ids() == {active.id}

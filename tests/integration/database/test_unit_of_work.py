@@ -71,10 +71,10 @@ async def test_a_session_without_a_savepoint_stands_or_falls_with_the_unit(datab
 
 
 @pytest.mark.parametrize("statement", ["SAVEPOINT", "INSERT INTO users", "RELEASE SAVEPOINT"])
-async def test_whoever_is_cancelled_at_any_statement_gets_his_cancellation(
+async def test_a_task_cancelled_at_any_statement_gets_its_cancellation(
     database: Database, statement: str
 ) -> None:
-    """A savepoint whose release was broken off stayed with the connection: the answer became a 500."""
+    """A savepoint whose release was interrupted stayed with the connection, and the answer became a 500."""
     armed = asyncio.Event()
 
     def cancel(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:

@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 def plan(start: datetime | None, end: datetime | None = None, source: str | None = "id") -> dict[str, Any]:
-    """A plan that could not read one event, or one stretch."""
+    """A plan that could not read one event, or one range."""
     event = {
         "source_id": source,
         "start": start.isoformat() if start else None,

@@ -64,7 +64,7 @@ async def test_what_is_being_written_is_busy(findings: VerificationFindingReposi
     assert [row.busy for row in rows] == [True]
 
 
-async def test_a_copy_is_made_anew_a_generation_later_only_where_there_was_one(
+async def test_a_copy_is_made_again_a_generation_later_only_where_there_was_one(
     findings: VerificationFindingRepository, make: Factory, session: AsyncSession
 ) -> None:
     event = await make.archived_event()

@@ -94,7 +94,7 @@ class SeveralInstances:
         return [(instance, float(moment)) for kind, instance, moment in found if kind == what]
 
     async def until_noted(self, what: str, number: int = 1) -> list[tuple[str, float]]:
-        """The notes of this kind, once there are so many."""
+        """The notes of this kind, once there are this many."""
         async with asyncio.timeout(20):
             while len(found := self.noted(what)) < number:
                 await asyncio.sleep(0.02)

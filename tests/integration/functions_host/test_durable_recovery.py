@@ -55,7 +55,7 @@ async def test_ended_instances_are_remembered_whole(hub: EngineUnderTest) -> Non
     assert await hub.client.get_orchestration_history(ended.instance_id) == history
 
 
-async def test_a_timer_goes_on_after_a_crash(hub: EngineUnderTest) -> None:
+async def test_a_timer_continues_after_a_crash(hub: EngineUnderTest) -> None:
     instance = await hub.begin("sleeper", 0.3)
     await hub.until_status(instance, "RUNNING")
 

@@ -305,7 +305,7 @@ async def hold(req: func.HttpRequest) -> str:
 """
 
 
-def test_requests_beyond_the_limits_wait_and_then_are_told_429(tmp_path: Path) -> None:
+def test_requests_above_the_limits_wait_and_then_get_429(tmp_path: Path) -> None:
     limits = {"maxConcurrentRequests": 2, "maxOutstandingRequests": 5}
     app = write_app(tmp_path / "app", _CROWD, host=host_json(limits))
     with RunningHost(app) as host, ThreadPoolExecutor(9) as crowd:

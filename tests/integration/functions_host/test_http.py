@@ -142,7 +142,7 @@ def test_url_query_and_headers_arrive_as_in_the_real_host(host: RunningHost) -> 
     assert answer["headers"]["x-long"] == long
 
 
-def test_a_caller_s_trace_goes_on_in_the_function(host: RunningHost) -> None:
+def test_a_caller_s_trace_continues_in_the_function(host: RunningHost) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 
     continued = host.client.get(
@@ -196,7 +196,7 @@ def test_a_failing_function_answers_500_and_the_log_says_why(host: RunningHost) 
 
 
 @pytest.mark.parametrize("path", ["nothing", "leave", "break-header"])
-def test_what_is_no_response_is_a_500_and_the_host_goes_on(host: RunningHost, path: str) -> None:
+def test_what_is_no_response_is_a_500_and_the_host_continues(host: RunningHost, path: str) -> None:
     assert host.client.get(f"/api/{path}").status_code == 500
     assert host.client.get("/api/unrouted").status_code == 200
 

@@ -66,7 +66,7 @@ async def test_the_answer_of_an_instance_taken_for_dead_counts_for_nothing(tmp_p
         os.kill(app.instances.pid(first), signal.SIGSTOP)
         (_, (second, _)) = await app.until_noted("began", 2)
 
-        # The first goes on as if nothing had happened, and both end.
+        # The first continues as if nothing had happened, and both end.
         os.kill(app.instances.pid(first), signal.SIGCONT)
         app.release()
         await app.until_noted("ended", 2)
@@ -78,7 +78,7 @@ async def test_the_answer_of_an_instance_taken_for_dead_counts_for_nothing(tmp_p
         assert set((await app.end_of(again))["output"][1]) == {first, second}
 
 
-async def test_instances_wait_for_an_engine_that_died_and_go_on(tmp_path: Path) -> None:
+async def test_instances_wait_for_an_engine_that_died_and_continue(tmp_path: Path) -> None:
     async with several_instances(tmp_path, {"all": 2}) as app:
         started = await app.start("one_that_waits")
         await app.until_noted("began")
@@ -129,7 +129,7 @@ async def test_replacing_all_one_by_one_costs_no_request_and_no_orchestration(tm
 
 
 async def test_two_versions_side_by_side(tmp_path: Path) -> None:
-    """What the older one started may go on anywhere, what the newer one started stays with the newer one."""
+    """The older one's work may continue anywhere, the newer one's only with the newer one."""
     old = versioned("1.0")
     async with several_instances(tmp_path, {"all": 1}, host=old) as app:
         (older,) = app.instances.names

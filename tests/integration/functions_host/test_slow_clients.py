@@ -60,7 +60,7 @@ def test_slow_bodies_and_idle_connections_starve_nobody_and_are_served_in_the_en
         assert host.client.post("/api/echo", content="after").text == "after"
 
 
-def test_whoever_sends_no_whole_request_in_time_is_cut_off(tmp_path: Path) -> None:
+def test_a_client_that_sends_no_whole_request_in_time_is_disconnected(tmp_path: Path) -> None:
     beginnings = {
         "nothing": b"",
         "half a line": b"POST /api/ec",

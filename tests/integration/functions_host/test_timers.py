@@ -107,7 +107,7 @@ def test_unreadable_schedules_are_reported_and_the_rest_runs(host: RunningHost) 
     host.wait_for(r"The 'impossible' function is in error: The schedule expression '0 0 25 \* \* \*'")
 
 
-def test_a_disabled_timer_does_not_fire_by_itself(host: RunningHost) -> None:
+def test_a_disabled_timer_does_not_fire_automatically(host: RunningHost) -> None:
     host.wait_for("often: 1 at once")
 
     assert "switched off, yet running" not in host.output

@@ -20,7 +20,7 @@ def event(subject: str, start: str, end: str, zone: str = "UTC", **more: object)
 
 
 def in_june(count: int) -> list[dict[str, Any]]:
-    """So many half-hour events, spread over June 2026."""
+    """This many half-hour events, spread over June 2026."""
     return [
         event(
             f"Event {n}",

@@ -29,7 +29,7 @@ class OneToken:
 
 
 class Stub:
-    """A server that gives prepared answers, the last one for ever, and remembers the requests."""
+    """A server that gives prepared answers, repeats the last one, and remembers the requests."""
 
     def __init__(self) -> None:
         self.base = ""

@@ -194,7 +194,7 @@ async def test_no_ids_no_requests(adapter: CalendarAdapter, tenant: Tenant) -> N
     assert tenant.counts.round_trips == 0
 
 
-async def test_attachments_are_counted_beyond_one_page(adapter: CalendarAdapter, tenant: Tenant) -> None:
+async def test_attachments_are_counted_over_several_pages(adapter: CalendarAdapter, tenant: Tenant) -> None:
     for number in (0, 3, 12):
         tenant.load(event(f"{number}", "2026-06-01T10:00:00", "2026-06-01T11:00:00"))
     listed = await read_all(adapter, tenant)

@@ -30,7 +30,7 @@ def half_hours(count: int) -> list[dict[str, Any]]:
 
 
 def at(subject: str, start: datetime, minutes: int) -> dict[str, Any]:
-    """An event of so many minutes."""
+    """An event of this many minutes."""
     end = start + timedelta(minutes=minutes)
     return event(subject, start.replace(tzinfo=None).isoformat(), end.replace(tzinfo=None).isoformat())
 

@@ -98,7 +98,7 @@ async def test_deleted_event_may_still_be_found_in_no_calendar(
     assert await refusal(graph, "GET", f"{user}/events/{single['id']}") == (404, "ErrorItemNotFound")
 
 
-async def test_invitation_made_anew_has_other_ids_and_no_category(edits: SeriesEdits) -> None:
+async def test_invitation_made_again_has_other_ids_and_no_category(edits: SeriesEdits) -> None:
     series = await standup(edits, categories=["Acme - billable"])
     await edits.edit_occurrence(series, TUESDAY, subject="Second", categories=["Beta - billable"])
     new = await edits.new_invitation(series, organizer="boss@contoso.example")

@@ -1,4 +1,4 @@
-"""A person signs in with a browser, as the page that shows the API lets him."""
+"""A person signs in with a browser, as on the page that shows the API."""
 
 import hashlib
 import re
@@ -54,7 +54,7 @@ def form(code: str) -> dict[str, str]:
     }
 
 
-async def test_whoever_is_chosen_gets_a_token_of_the_api(admin: httpx.AsyncClient) -> None:
+async def test_the_chosen_person_gets_a_token_of_the_api(admin: httpx.AsyncClient) -> None:
     headers = {"Origin": "http://127.0.0.1:7071"}
     answer = await admin.post(TOKEN, data=form(await code_for(admin)), headers=headers)
     assert answer.status_code == 200, answer.text

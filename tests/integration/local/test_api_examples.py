@@ -17,7 +17,7 @@ def taken() -> dict[str, dict[str, Any]]:
 
 
 def test_the_file_is_as_it_is_written() -> None:
-    """``python -m infra.local.api_examples`` writes it anew from a demonstration tenant."""
+    """``python -m infra.local.api_examples`` writes it again from a demonstration tenant."""
     written = Path(PATH).read_text(encoding="utf-8")
     assert text(orjson.loads(written)) == written
 

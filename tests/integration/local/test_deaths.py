@@ -12,7 +12,7 @@ from infra.local.stack import ROOT, Stack
 
 
 async def _told_of(stack: Stack, pid: int) -> str:
-    """What is told within ten seconds of the death of a part."""
+    """The message within ten seconds of the death of a part."""
     watch = asyncio.create_task(stack.wait_until_a_part_ends())
     await asyncio.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
@@ -41,7 +41,7 @@ async def test_the_death_of_any_part_of_several_instances_is_told_at_once(app: P
         first, second = instances.names
         assert await _told_of(stack, instances.pid(first)) == f"the instance {first}"
         await instances.kill(first)
-        # The other one goes on alone.
+        # The other one continues alone.
         assert (await stack.client.get(f"{stack.base_url}/api/health/ready")).text == "ready"
         assert await _told_of(stack, instances.pid("front")) == "the front"
         assert (await stack.client.get(f"{instances.url(second)}/api/health/ready")).text == "ready"

@@ -65,10 +65,10 @@ def test_tests_end_in_order(checkout: Path, tmp_path: Path, options: list[str]) 
 
 
 def interrupted(checkout: Path, seconds: float, *arguments: str) -> tuple[int, str]:
-    """Status and output of a command; Ctrl-C reaches it and its children, as from a terminal.
+    """Status and output of a command. Ctrl-C reaches it and its children, as from a terminal.
 
-    The status is the one a shell shows: death by SIGINT is 130, whether ``dev`` or Python came to
-    handle the signal or an interpreter that still starts dies of it.
+    The status is the one that a shell shows: death by SIGINT is 130. It is the same whether ``dev`` or Python
+    handled the signal, or an interpreter that still starts dies of it.
     """
     process = subprocess.Popen(
         [checkout / "dev", *arguments],

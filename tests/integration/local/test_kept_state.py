@@ -61,7 +61,7 @@ def _damages(state: Path, data: Path) -> dict[str, AbstractContextManager[None]]
     }
 
 
-async def test_what_is_damaged_or_gone_is_refused_in_one_line_and_made_anew_by_nobody(
+async def test_what_is_damaged_or_gone_is_refused_in_one_line_and_made_again_by_nobody(
     app: Path, state: Path
 ) -> None:
     async with Stack(state, app=app) as stack:

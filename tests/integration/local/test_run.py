@@ -101,7 +101,7 @@ async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Pat
     path = tmp_path / "Mein Kalender.ics"
     path.write_text(_CALENDAR)
     command = [*dev("run", "--once", "--json"), "--state", str(state), "--port", "0", "--calendar", path.name]
-    # The name is relative to the folder of whoever calls.
+    # The name is relative to the folder of the caller.
     done = await asyncio.to_thread(
         subprocess.run, command, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -47,7 +47,7 @@ async def test_a_system_does_not_start_on_a_full_disk(small_disk: Path, app: Pat
         await Stack(small_disk / "state", app=app, migrate=False).start()
 
 
-async def test_a_postgresql_that_stopped_is_told_and_so_is_that_it_goes_on(
+async def test_a_postgresql_that_stopped_is_told_and_so_is_that_it_continues(
     state: Path, app: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even while the event loop of the command does nothing else."""

@@ -214,7 +214,7 @@ async def test_the_lines_are_every_event_and_add_up(
 async def test_the_net_hours_of_the_lines_are_those_of_the_month(
     api: Caller, people: People, month: Any, record: Record
 ) -> None:
-    """Whoever writes an invoice from the lines bills no minute twice."""
+    """An invoice made from the lines bills no minute twice."""
     await record(ACME, start=START, hours=3)
     await record(BETA, start=START + HOUR, hours=1)
     await record(BETA, start=START + 2 * HOUR, hours=2)

@@ -21,7 +21,7 @@ class Instances(DurableFunctionsClient):
         self.living: dict[str, OrchestrationStatus] = {}
 
     async def schedule_new_orchestration(self, orchestrator: Any, **options: Any) -> str:
-        """Keep what was to be started."""
+        """Keep what should be started."""
         instance_id: str = options["instance_id"]
         if self.living.get(instance_id) in LIVING:
             raise refused()

@@ -94,7 +94,7 @@ async def test_it_goes_with_the_person_and_nothing_is_read_any_more(
     assert (await api("GET", path, token=boss)).status == 200
 
 
-async def test_a_run_under_way_is_stopped_first(api: Caller, people: People, database: Database) -> None:
+async def test_a_run_in_progress_is_stopped_first(api: Caller, people: People, database: Database) -> None:
     configuration = await archive_of_ada(people, database)
     async with database.session() as session:
         run = await Factory(session).run(

@@ -1,4 +1,4 @@
-"""Many people at once: dry run first, then the same for good, each entry by itself (domain.md 1)."""
+"""Many people at once: dry run first, then the same for real, each entry alone (domain.md 1)."""
 
 from typing import Any
 from uuid import UUID, uuid4

@@ -31,7 +31,7 @@ def test_children_come_before_those_they_refer_to() -> None:
                 assert names.index(holding.name) < names.index(key.referred_table.name)
 
 
-def test_rows_that_hang_on_a_persons_row_are_his() -> None:
+def test_rows_that_refer_to_a_persons_row_are_theirs() -> None:
     metadata = MetaData()
     for table in METADATA.sorted_tables:
         table.to_metadata(metadata)

@@ -1,4 +1,4 @@
-"""A person is erased: by two Admins, whole, resumably, and nothing of him can be read afterwards (15.3)."""
+"""A person is erased by two Admins, completely and resumably, and cannot be read afterwards (15.3)."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -145,7 +145,7 @@ class TestBefore:
         assert (again["outcome"], again["reason_code"]) == ("failed", "erasure_begun")
 
 
-async def test_nothing_of_him_can_be_read_and_the_chain_is_whole(
+async def test_nothing_of_the_person_can_be_read_and_the_chain_is_whole(
     api: Caller,
     people: People,
     database: Database,
@@ -213,7 +213,7 @@ def auditor() -> Any:
 
 
 async def mentioned_by_bob(api: Caller, people: People, database: Database) -> None:
-    """Bob met her: his own archive names her."""
+    """Bob met her, so Bob's own archive names her."""
     her = {"name": "Augusta Lovelace", "address": "Augusta@example.com", "kind": "required"}
     async with database.session() as session:
         make = Factory(session)
@@ -228,7 +228,7 @@ async def mentioned_by_bob(api: Caller, people: People, database: Database) -> N
     await api("POST", "v1/users/bulk", bulk, token=people.admin, headers=keyed())
 
 
-async def test_others_keep_their_record_without_him(api: Caller, people: People, database: Database) -> None:
+async def test_others_keep_their_record_without_them(api: Caller, people: People, database: Database) -> None:
     async with database.session() as session:
         (await session.get_one(User, people.ada.id)).address = "augusta@example.com"
     await mentioned_by_bob(api, people, database)
@@ -277,7 +277,7 @@ async def test_it_waits_for_runs_and_purges_their_histories(
     assert (report["status"], report["report"]["histories"]) == ("completed", 2)
 
 
-async def test_it_goes_on_where_it_was_interrupted(
+async def test_it_continues_where_it_was_interrupted(
     api: Caller, people: People, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await everything.fill(database, await ada(database, people))
@@ -310,7 +310,7 @@ async def test_it_goes_on_where_it_was_interrupted(
     assert report["report"]["rows"]["appointments"] == 8
 
 
-async def test_a_failed_one_is_told_and_goes_on_when_it_is_confirmed_again(
+async def test_a_failed_one_is_reported_and_continues_when_it_is_confirmed_again(
     api: Caller, people: People
 ) -> None:
     erasure = (await confirmed(api, people))["id"]

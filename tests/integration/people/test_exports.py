@@ -1,4 +1,4 @@
-"""Everything we hold on a person, in one file, for himself and for Admins (domain.md 15.2)."""
+"""Everything we store about a person, in one file, for the person and for Admins (domain.md 15.2)."""
 
 import io
 import json
@@ -62,7 +62,7 @@ async def ada_with_everything(api: Caller, people: People, database: Database) -
 NOT_IN_IT = ("user_erasures", "admin_sightings")
 
 
-async def test_the_export_holds_his_rows_of_every_table(
+async def test_the_export_holds_their_rows_of_every_table(
     api: Caller, people: People, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "PART_BYTES", 1000)

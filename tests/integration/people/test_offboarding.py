@@ -1,4 +1,4 @@
-"""A person leaves: his work stops at once and cleanly, his archive stays (domain.md 15.1)."""
+"""A person leaves: their work stops at once and cleanly, and their archive stays (domain.md 15.1)."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from tests.integration.api.test_archive_configurations import create
 from tests.support.factories import Factory
 
 
-async def test_runs_end_jobs_pause_and_he_is_deactivated(
+async def test_runs_end_jobs_pause_and_the_person_is_deactivated(
     api: Caller, people: People, database: Database
 ) -> None:
     made = (await create(api, people.ada)).json
@@ -44,7 +44,7 @@ async def test_runs_end_jobs_pause_and_he_is_deactivated(
         assert (await session.get_one(OverlapGroup, group)).status == OverlapStatus.EXPIRED
         assert user.offboarded_at is not None
         first, second = await session.get_one(ArchiveRun, running), await session.get_one(ArchiveRun, queued)
-        # What it sent is settled by the run itself.
+        # The run itself reconciles what it sent.
         assert (first.state, first.cancel_requested) == (RunState.RUNNING, True)
         assert second.state == RunState.CANCELLED
         assert (await session.get_one(Job, await _job(session, configuration.id))).paused
@@ -76,7 +76,7 @@ async def test_who_comes_back_is_offboarded_no_more(api: Caller, people: People)
 
 
 @pytest.mark.parametrize("path", ["offboard", "erasures"])
-async def test_nobody_offboards_or_erases_himself(api: Caller, people: People, path: str) -> None:
+async def test_nobody_offboards_or_erases_themself(api: Caller, people: People, path: str) -> None:
     own = api.person(people.ada.oid, "Admin")
     answer = await api("POST", f"v1/users/{people.ada.id}/{path}", token=own)
     if path == "erasures":

@@ -85,7 +85,7 @@ def test_an_erasure_advances_until_it_is_over_and_waits_where_it_must() -> None:
     ]
 
 
-def test_a_long_erasure_goes_on_in_a_new_generation_and_patience_ends() -> None:
+def test_a_long_erasure_continues_in_a_new_generation_and_patience_ends() -> None:
     def waits(count: int) -> Any:
         return progress(wait=15 * (count + 1))
 

@@ -29,7 +29,7 @@ def boss(api: Caller, people: People) -> str:
 
 @pytest.fixture
 async def over_ada(api: Caller, people: People, boss: str, enter: Enter) -> str:
-    """Bob, an Admin, makes an archive of Ada's calendar in his own mailbox."""
+    """Bob, an Admin, makes an archive of Ada's calendar in Bob's own mailbox."""
     enter(people.ada, "Steering", 2, categories=["Acme - billable"])
     enter(people.ada, SECRET, 3, sensitivity="private", location={"displayName": SECRET}, categories=[SECRET])
     made = await create(
@@ -167,7 +167,7 @@ async def test_it_lapses_with_the_role(
 ) -> None:
     await approve(api, people, over_ada)
     await archive(api, over_ada, boss, drive)
-    # Without the role: nothing of hers is his any more, whatever he asks first.
+    # Without the role, Bob gets nothing of hers any more, with any first request.
     assert (await api("GET", "v1/appointments", token=people.bob.token, **RANGE)).json["items"] == []
     problem(await start(api, over_ada, people.bob.token), 403, "admin_needed")
     assert (await approval_of(api, people, over_ada))["status"] == "lapsed"
@@ -293,7 +293,7 @@ async def test_an_archive_in_anothers_mailbox_needs_an_approval_too(
     )
     asked = await approval_of(api, people, made.json["id"])
     assert (asked["person_id"], asked["archive_person_id"]) == (str(people.ada.oid), str(people.bob.oid))
-    # Bob does not own it, but the copies are his.
+    # Bob does not own it, but the copies are in Bob's mailbox.
     problem(await say(api, "approve", asked["id"], boss), 403, "own_approval")
 
 

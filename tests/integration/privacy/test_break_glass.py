@@ -58,7 +58,7 @@ async def end(database: Database) -> None:
         await session.execute(update(BreakGlassAccess).values(**over))
 
 
-async def test_it_opens_the_events_to_who_opened_it_alone_and_ends_by_itself(
+async def test_it_opens_the_events_only_to_its_opener_and_ends_automatically(
     api: Caller, people: People, archived: str, database: Database
 ) -> None:
     other = api.token("Admin")
@@ -170,7 +170,7 @@ async def test_an_export_by_an_admin_is_told_and_holds_private_events_by_an_acce
     await end(database)
     problem(await api("GET", path, token=people.admin), 403, "break_glass_over")
     assert SECRET in await text_of(api, whole["id"], people.ada.token)
-    # Whoever asks for their own is told nothing.
+    # A person who asks for their own gets no notification.
     await export(api, people, people.ada.token)
     again = (await api("GET", "v1/notifications", token=people.ada.token, **DATA_ACCESS)).json
     assert len(again["items"]) == 3

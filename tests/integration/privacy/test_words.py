@@ -66,7 +66,7 @@ async def test_the_plan_for_others_is_the_same_whatever_the_words(
     told = [{key: value for key, value in event.items() if key not in ("start", "end")} for event in private]
     assert told == [dict.fromkeys(told[0]) | {"subject": "Private"}] * 4
     assert sum(plan["actions"].values()) == 3
-    # An Admin's words are tried on no private event, whoever reads the plan.
+    # An Admin's words are tried on no private event, with any reader of the plan.
     assert own[0] == own[1]
     assert own[0]["private"] == 0
 

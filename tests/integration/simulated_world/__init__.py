@@ -1,1 +1,1 @@
-"""The parts that simulated worlds are made of, against the real thing they stand for."""
+"""The parts of simulated worlds, compared with the real thing that they replace."""

@@ -73,7 +73,7 @@ class Backfiller:
             return await self.backfills.pause(self.world.admin, self.world.configuration_id)
 
     async def resume(self) -> UUID | None:
-        """Let it go on."""
+        """Let it continue."""
         with telemetry.bind(caller=self.world.admin, correlation="resume"):
             return (await self.backfills.resume(self.world.admin, self.world.configuration_id))[1]
 
@@ -165,7 +165,9 @@ async def test_an_empty_month_costs_one_read(backfill: Backfiller, world: World)
     assert (run.report["source"], run.graph_requests, run.round_trips) == (0, 1, 1)
 
 
-async def test_the_timer_goes_on_after_a_crash_between_two_months(backfill: Backfiller, world: World) -> None:
+async def test_the_timer_continues_after_a_crash_between_two_months(
+    backfill: Backfiller, world: World
+) -> None:
     first = await backfill.start()
     async with world.archiving.acting_for(first):
         await world.archiving.begin(first)
@@ -177,12 +179,12 @@ async def test_the_timer_goes_on_after_a_crash_between_two_months(backfill: Back
     windows = await backfill.windows()
     assert [kind for kind, _, _ in windows] == ["backfill", "backfill"]
     assert len(client.started) == 1
-    # While the month is under way nothing more is queued.
+    # While the month is in progress, nothing more is queued.
     await tick(client)
     assert len(await backfill.windows()) == 2
 
 
-async def test_two_that_go_on_at_once_queue_one_month(backfill: Backfiller, world: World) -> None:
+async def test_two_that_continue_at_once_queue_one_month(backfill: Backfiller, world: World) -> None:
     first = await backfill.start()
     await backfill.world.drive(first)
     one, other = await backfill.backfills.advance(first), await backfill.backfills.claim_due()
@@ -191,7 +193,7 @@ async def test_two_that_go_on_at_once_queue_one_month(backfill: Backfiller, worl
     assert len(await backfill.windows()) == 2
 
 
-async def test_paused_it_finishes_its_month_and_resumed_it_goes_on(
+async def test_paused_it_finishes_its_month_and_resumed_it_continues(
     backfill: Backfiller, world: World
 ) -> None:
     first = await backfill.start()

@@ -1,4 +1,4 @@
-"""Jobs are held before the verifications that they enter, by whoever enters one and by whoever ends one."""
+"""Jobs are locked before their verifications, both when one is inserted and when it ends."""
 
 import asyncio
 

@@ -109,7 +109,7 @@ async def verified_and_put_back(customer: Customer) -> None:
 
 
 async def backfilled(customer: Customer) -> None:
-    """Month after month by itself until its owner says stop; nothing is archived twice."""
+    """Month after month automatically until its owner stops it. Nothing is archived twice."""
     before, told = len(await customer.copies()), []
     url = await customer.post(f"{customer.path}/backfill", {"archive_from": "2025-12-01"})
     async with asyncio.timeout(60):

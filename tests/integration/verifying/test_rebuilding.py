@@ -43,7 +43,7 @@ def content(copy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_every_copy_comes_back_once_those_too_whose_source_is_gone_and_the_job_goes_on(
+async def test_every_copy_comes_back_once_those_too_whose_source_is_gone_and_the_job_continues(
     world: World, verifier: Verifier
 ) -> None:
     extended = event("Extended", DAY + timedelta(hours=2, minutes=30), 15)
@@ -119,7 +119,7 @@ async def test_what_its_owner_deleted_by_hand_stays_deleted(world: World, verifi
     assert world.counts()["writes"] == writes
 
 
-async def test_an_owners_edit_comes_back_as_he_made_it(world: World, verifier: Verifier) -> None:
+async def test_an_owners_edit_comes_back_as_they_made_it(world: World, verifier: Verifier) -> None:
     await world.open(meetings(2))
     await world.archive()
     async with world.database.session() as session:
@@ -168,7 +168,7 @@ async def test_a_job_paused_for_another_reason_stays_paused(world: World, verifi
     assert (await world.job())[0]
 
 
-async def test_a_calendar_its_owner_gave_back_lets_the_job_go_on(world: World, verifier: Verifier) -> None:
+async def test_a_calendar_that_its_owner_restored_resumes_the_job(world: World, verifier: Verifier) -> None:
     await world.open(meetings(1))
     await world.add_job()
     there = (await configuration(world)).archive_calendar_id
@@ -182,7 +182,7 @@ async def test_a_calendar_its_owner_gave_back_lets_the_job_go_on(world: World, v
     assert (await configuration(world)).archive_gone_since is None
 
 
-async def test_a_verification_notices_it_too_and_goes_on_weekly(world: World, verifier: Verifier) -> None:
+async def test_a_verification_notices_it_too_and_continues_weekly(world: World, verifier: Verifier) -> None:
     await world.open(meetings(1))
     await world.archive()
     async with world.database.session() as session:
@@ -234,7 +234,7 @@ async def test_copies_of_a_locked_period_come_back_as_they_were(world: World, ve
     assert (await world.archive())["locked"] == 1
 
 
-async def test_one_copy_of_a_locked_period_is_put_back_likewise(world: World, verifier: Verifier) -> None:
+async def test_one_copy_of_a_locked_period_is_put_back_too(world: World, verifier: Verifier) -> None:
     await world.open(meetings(2))
     await world.archive()
     await world.delete((await world.copy("Meeting 1"))["id"])

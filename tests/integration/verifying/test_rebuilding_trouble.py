@@ -1,4 +1,4 @@
-"""Rebuilding a deleted archive calendar, whatever happens meanwhile (domain.md 1)."""
+"""Rebuilding a deleted archive calendar, with trouble in between (domain.md 1)."""
 
 from datetime import timedelta
 from typing import Any
@@ -52,7 +52,7 @@ class TestCrashes:
         await nothing_left_to_do(verifier)
 
     @pytest.mark.usefixtures("made_and_lost")
-    async def test_one_that_is_in_use_meanwhile_is_its_owners(self, world: World, verifier: Verifier) -> None:
+    async def test_one_that_came_into_use_is_its_owners(self, world: World, verifier: Verifier) -> None:
         await world.add_to_archive(await world.source("Meeting 0") | {"singleValueExtendedProperties": []})
         assert await refusal(verifier) == "calendar_name_taken"
         assert len(await world.copies()) == 1
@@ -108,7 +108,7 @@ async def test_asking_twice_leads_to_one_run(world: World, verifier: Verifier) -
     assert len(await world.copies()) == 2
 
 
-async def test_what_was_sent_to_the_former_calendar_is_moot_and_made_by_the_next_night(
+async def test_what_was_sent_to_the_former_calendar_is_obsolete_and_made_by_the_next_night(
     world: World, verifier: Verifier
 ) -> None:
     await world.open(meetings(2))
@@ -127,7 +127,7 @@ async def test_what_was_sent_to_the_former_calendar_is_moot_and_made_by_the_next
     assert await world.rows("SELECT id FROM archive_operations WHERE state = 'sent'") == []
     moot = await world.rows("SELECT state FROM archive_operations WHERE error_code = 'archive_calendar_gone'")
     assert [row["state"] for row in moot] == ["cancelled", "cancelled"]
-    # Another window: what was not written is remembered, wherever it lies (domain.md 2.2).
+    # Another window: what was not written is remembered, at any place (domain.md 2.2).
     report = await world.archive(WEEK_END, WEEK_END + timedelta(days=7))
     assert report["state"] == "completed"
     assert await world.subjects() == ["Meeting 0, changed", "Meeting 1", "New"]
@@ -180,7 +180,7 @@ async def test_other_runs_wait_until_the_archive_is_rebuilt(world: World, verifi
     assert await world.subjects() == ["Changed", "Meeting 1"]
 
 
-async def test_while_a_run_is_at_work_nothing_is_rebuilt(world: World, verifier: Verifier) -> None:
+async def test_while_a_run_is_in_progress_nothing_is_rebuilt(world: World, verifier: Verifier) -> None:
     await world.open(meetings(2))
     await world.archive()
     run = await world.request(DAY, DAY + timedelta(days=1))

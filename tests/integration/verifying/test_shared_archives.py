@@ -1,4 +1,4 @@
-"""What stands in an archive calendar is judged as a whole, whoever wrote it (domain.md 2.19)."""
+"""An archive calendar is judged as a whole, with all its writers (domain.md 2.19)."""
 
 import json
 from datetime import timedelta

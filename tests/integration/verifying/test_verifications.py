@@ -78,7 +78,7 @@ async def test_what_was_found_is_told_once_and_nothing_found_to_who_asked(
     )
 
 
-async def test_a_verification_that_could_not_go_on_is_told(world: World, verifier: Verifier) -> None:
+async def test_a_verification_that_could_not_continue_is_reported(world: World, verifier: Verifier) -> None:
     await world.open(meetings(1))
     await world.archive()
     verification = await verifier.request()
@@ -139,7 +139,7 @@ async def test_what_the_rules_made_of_an_event_is_no_difference(
     assert "edited" in kinds
 
 
-async def test_nothing_beyond_what_was_archived_is_missing(world: World, verifier: Verifier) -> None:
+async def test_nothing_outside_what_was_archived_is_missing(world: World, verifier: Verifier) -> None:
     await world.open([*meetings(2), event("Before", DAY - timedelta(days=10)), event("After", WEEK_END)])
     with pytest.raises(ValidationFailed):
         await verifier.request()
@@ -173,7 +173,7 @@ async def test_a_second_attempt_supersedes_the_first_and_doubles_nothing(
     verification = await verifier.request()
     assert (await verifier.app.verifications.begin(verification.id)).mine
     await verifier.compare(verification.id)
-    # As after a crash: the same stretch is compared once more.
+    # As after a crash: the same range is compared once more.
     async with world.database.session() as session:
         await session.execute(text("UPDATE verifications SET compared_until = window_start"))
     again = await verifier.drive(verification.id)

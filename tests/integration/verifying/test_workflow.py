@@ -98,7 +98,7 @@ def test_a_refusal_and_a_failure_end_it_with_their_reason() -> None:
     assert "the database is away" in finish(failed)["reason"]
 
 
-def test_it_goes_on_later_where_the_database_was_away() -> None:
+def test_it_continues_later_where_the_database_was_away() -> None:
     away = TaskFailedError("compare failed", Unavailable("The database cannot be reached."))
     with pytest.raises(TaskFailedError, match="compare failed"):
         drive([away], begun={"mine": True, "patient": True})

@@ -20,7 +20,7 @@ WEEK_END = DAY + timedelta(days=7)
 
 
 def meetings(count: int) -> list[dict[str, Any]]:
-    """So many, one every ten hours."""
+    """This many, one every ten hours."""
     return [event(f"Meeting {n}", DAY + timedelta(hours=10 * n)) for n in range(count)]
 
 

@@ -131,7 +131,7 @@ def test_nothing_heavy_is_imported_when_the_app_is_indexed() -> None:
 def test_the_product_and_the_local_system_do_not_import_each_other() -> None:
     for name, path in modules():
         assert not [i for i in imports_of(path) if i.startswith(("infra", "tests"))], name
-    # A name of a time zone means the same zone wherever it enters (design.md, Repository).
+    # A name of a time zone means the same zone at every entry (design.md, Repository).
     common = "shared.domain.times.zone_names"
     for path in (ROOT / "infra").rglob("*.py"):
         found = [

@@ -47,7 +47,7 @@ def test_importing_the_product_changes_nothing() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_whoever_acts_decides_no_tenant() -> None:
+def test_the_actor_decides_no_tenant() -> None:
     found = set()
     for name, path in modules():
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,6 +1,6 @@
-"""Executables that stand for ``az`` and ``azd``: first on PATH, they write down calls and answer them.
+"""Executables that replace ``az`` and ``azd``: first on PATH, they record calls and answer them.
 
-They are started as the real ones are, so that what reaches them is what a shell would hand over.
+They are started like the real ones, so they get what a shell would pass.
 """
 
 import json

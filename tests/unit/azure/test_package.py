@@ -92,7 +92,7 @@ def test_a_docstring_that_must_be_there_is_shortened() -> None:
     assert (made["f"].__doc__, made["g"].__doc__) == (".", None)
 
 
-def test_bytecode_takes_the_place_of_sources_but_for_those_that_are_looked_for(tmp_path: Path) -> None:
+def test_bytecode_takes_the_place_of_sources_except_those_that_are_looked_for(tmp_path: Path) -> None:
     stay = ["function_app.py", "shared/database/migrations/env.py"]
     go = ["shared/a.py", ".python_packages/lib/site-packages/b.py"]
     for name in (*stay, *go):

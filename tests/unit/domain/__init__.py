@@ -1,1 +1,1 @@
-"""The rules, each by itself."""
+"""The rules, each one alone."""

@@ -60,7 +60,7 @@ def test_the_row_of_an_event_says_what_is_left_to_do(
     assert decide(EVENT, rows=rows)["s:a"].action is action
 
 
-def test_an_event_that_reappears_unchanged_is_to_be_marked_present_again() -> None:
+def test_an_event_that_reappears_unchanged_must_be_marked_present_again() -> None:
     rows = {"s:a": row("s:a", NOW, state=ArchivedEventState.SOURCE_DELETED)}
     assert decide(EVENT, rows=rows)["s:a"].changed
 
@@ -135,13 +135,13 @@ def test_a_merged_event_stays_with_its_representative_and_writes_nothing() -> No
     assert decision == Decision("s:a", Action.MERGE, NOW, representative="s:c", changed=False)
 
 
-def test_a_merged_event_with_another_location_stays_merged_and_is_recorded_anew() -> None:
+def test_a_merged_event_with_another_location_stays_merged_and_is_recorded_again() -> None:
     rows = {"s:a": row("s:a", NOW), "s:b": merged_row("s:b", "s:a", NOW)}
     decision = decide(EVENT, make_event("b", location="Room 9"), rows=rows)["s:b"]
     assert (decision.action, decision.representative, decision.changed) == (Action.MERGE, "s:a", True)
 
 
-def test_a_merged_event_that_later_differs_is_archived_by_itself() -> None:
+def test_a_merged_event_that_later_differs_is_archived_alone() -> None:
     rows = {"s:a": row("s:a", NOW), "s:b": merged_row("s:b", "s:a", NOW)}
     changed = make_event("b", body="minutes")
     decided = decide(EVENT, changed, rows=rows)
@@ -216,7 +216,7 @@ def test_all_day_duplicates_are_found_though_graph_sorts_them_by_another_midnigh
     assert decided["s:d2"].representative == "s:d1"
 
 
-def test_an_event_read_by_its_id_is_decided_by_itself() -> None:
+def test_an_event_read_by_its_id_is_decided_alone() -> None:
     planner = Planner(WINDOW)
     moved = make_event("a", WINDOW.end + timedelta(days=20))
     decision = planner.decide_single(moved, row("s:a", "old"))
@@ -226,7 +226,7 @@ def test_an_event_read_by_its_id_is_decided_by_itself() -> None:
     assert planner.close() == []
 
 
-def test_a_merged_event_read_by_its_id_is_archived_by_itself() -> None:
+def test_a_merged_event_read_by_its_id_is_archived_alone() -> None:
     decision = Planner(WINDOW).decide_single(EVENT, merged_row("s:a", "s:r", NOW))
     assert decision == Decision("s:a", Action.CREATE, NOW, formerly="s:r")
     assert Planner(WINDOW).decide_single(EVENT, None) == Decision("s:a", Action.CREATE, NOW)

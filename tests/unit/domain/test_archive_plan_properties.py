@@ -87,7 +87,7 @@ def test_each_event_of_the_window_is_decided_exactly_once(
 
 @settings(deadline=None, max_examples=120)
 @given(data=st.data(), events=EVENTS)
-def test_every_merge_points_to_a_duplicate_that_stands_by_itself(
+def test_every_merge_points_to_a_duplicate_that_is_archived_itself(
     data: st.DataObject, events: list[SourceEvent]
 ) -> None:
     groups = {source_key(event): duplicate_hash(event) for event in events}

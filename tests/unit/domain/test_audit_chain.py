@@ -59,7 +59,7 @@ def test_a_chain_of_rows_holds() -> None:
     assert check(links, [*rows]) is None
 
 
-def test_the_hash_is_the_same_wherever_and_whenever_it_is_taken() -> None:
+def test_the_hash_is_the_same_at_any_place_and_time() -> None:
     # Never to change: a new version of the app must find the chains of the old one whole.
     assert seal_hash(GENESIS, 1, row()) == "2738311a6e61b5e7aef018bf8d09fe45dedab4669d476c56af049f29587b483e"
     reordered = row(changes={"after": {"a": {"$encrypted": "AQ=="}, "b": 1}})

@@ -47,7 +47,7 @@ def test_personal_values_are_taken_out_with_their_places() -> None:
     ]
 
 
-def test_an_address_is_personal_wherever_it_stands() -> None:
+def test_an_address_is_personal_in_every_place() -> None:
     kept, personal = separate(
         {"plan": ["msgraph://ada@example.com/calendar", 1], "members": {"bo@example.com": True}}
     )

@@ -153,7 +153,7 @@ def added_up(tallies: Iterable[Tally]) -> Tally:
 
 @settings(deadline=None, max_examples=60)
 @given(given_events=events())
-def test_gross_hours_of_what_is_told_apart_add_up_to_the_total(given_events: list[Event]) -> None:
+def test_gross_hours_of_distinct_groups_add_up_to_the_total(given_events: list[Event]) -> None:
     found = category_statistics(grouped(given_events))
     parts = [found.ambiguous, found.personal, found.invalid, *(line.tally for line in found.lines)]
     assert sum(each.count for each in parts) == found.total.count == len(given_events)

@@ -118,6 +118,6 @@ def test_a_report_is_the_same_whatever_became_of_private_events(
     assert "private_outcomes" not in report_for_owner(one)
 
 
-def test_a_plan_is_told_likewise() -> None:
+def test_a_plan_is_masked_too() -> None:
     plan = {"source": 3, "planned": 2, "left_out": 1, "category_issues": 1, "private": {"planned": 1}}
     assert plan_for_others(plan) == {"source": 3, "planned": 1, "left_out": 1, "private": 1}

@@ -72,7 +72,7 @@ def test_a_flagged_meeting_waits_with_the_times_of_its_modification() -> None:
     )
 
 
-def test_a_group_that_reaches_beyond_what_was_read_is_judged_by_what_was_seen() -> None:
+def test_a_group_that_reaches_outside_what_was_read_is_judged_by_what_was_read() -> None:
     long = make_event("long", WINDOW.start - timedelta(days=3), hours=24 * 4, subject="Long")
     talk = make_event("talk", subject="Talk")
     decided = {
@@ -101,7 +101,7 @@ def test_what_rules_decided_of_a_whole_group_stands_where_only_a_part_of_it_is_s
     result = planned(long, high, rows=rows, overlaps=flagged, policies=AUTO)
     assert actions(result) == {"long": "flag", "high": "flag"}
     assert (result.groups[0].status, result.groups[0].changed) == (GroupStatus.FLAGGED, False)
-    # What was dropped stays dropped, and whoever is not seen may still wait.
+    # What was dropped stays dropped, and unread members may still wait.
     dropped = {"state": ArchivedEventState.LEFT_OUT, "left_out": LeftOut.OVERLAP_RULE, "has_copy": False}
     rows["s:long"] = row("s:long", revision(long), **dropped)
     rows["s:high"] = row("s:high", revision(high))

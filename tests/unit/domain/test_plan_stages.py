@@ -159,7 +159,7 @@ def test_a_modification_after_midnight_is_applied_to_the_meeting_of_the_day_befo
     assert [(d.source_key, d.changed) for d in again.decisions] == [("s:x", False)]
 
 
-def test_the_run_of_the_meeting_reads_its_modification_beyond_the_window() -> None:
+def test_the_run_of_the_meeting_reads_its_modification_outside_the_window() -> None:
     before = Window(WINDOW.start - timedelta(days=1), WINDOW.start, WINDOW.zone)
     result = planned(LATE_MEETING, AFTER_MIDNIGHT, window=before)
     assert actions(result) == {"m": "create"}
@@ -174,7 +174,7 @@ def test_margins_create_nothing_of_their_own() -> None:
     assert planned(LATE_MEETING, both_before, rows=rows).decisions == []
 
 
-def test_a_meeting_whose_modifications_may_lie_beyond_what_was_read_is_left_to_its_own_run() -> None:
+def test_a_meeting_whose_modifications_may_be_outside_what_was_read_is_left_to_its_own_run() -> None:
     meeting = make_event("m", WINDOW.end + timedelta(minutes=2), 24)
     early = make_event("x", WINDOW.end - timedelta(minutes=15), 0.25, subject="Early start")
     result = planned(early, meeting, rows={"s:m": row("s:m", revision(meeting))})

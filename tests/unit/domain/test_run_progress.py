@@ -37,7 +37,9 @@ def test_planning_never_goes_down_and_ends_where_writing_begins(fractions: list[
     ("elapsed", "percent", "seconds"),
     [(0, 0, 1), (5, 0, 1), (10, 50, 10), (12, 80, 3), (60, 99, 1), (60, 10, 30), (3600, 1, 30)],
 )
-def test_who_waits_for_a_run_is_told_when_it_may_be_over(elapsed: int, percent: int, seconds: int) -> None:
+def test_a_caller_that_waits_for_a_run_is_told_when_it_may_be_over(
+    elapsed: int, percent: int, seconds: int
+) -> None:
     assert ask_again_seconds(timedelta(seconds=elapsed), percent) == seconds
 
 

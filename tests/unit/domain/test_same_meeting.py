@@ -51,7 +51,7 @@ def test_the_same_invitation_at_the_same_slot_is_the_same_meeting_whatever_it_sa
     assert match_meetings([row], [moved], ()).empty
 
 
-def test_a_split_series_goes_on_in_its_successor_but_only_where_it_ended() -> None:
+def test_a_split_series_continues_in_its_successor_but_only_where_it_ended() -> None:
     row = gone(occurrence("old", "M1"))
     new = occurrence("new", "M2", start=NOON, subject=" DESIGN review ")
     moved = occurrence("moved", "M2", start=NOON + HOUR)
@@ -121,7 +121,7 @@ def waiting(found: MeetingFacts) -> GoneRow:
     return replace(gone(found, counts=False), waits=True)
 
 
-def test_what_waits_without_a_copy_goes_on_in_what_takes_its_time() -> None:
+def test_what_waits_without_a_copy_continues_in_what_takes_its_time() -> None:
     row = waiting(occurrence("old", "M1"))
     renamed = occurrence("new", "M2", subject="Renamed")
     assert match_meetings([row], [renamed], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
@@ -131,7 +131,7 @@ def test_what_waits_without_a_copy_goes_on_in_what_takes_its_time() -> None:
     assert (found.pairs, found.doubts) == ((), (Doubt(("archived",), ("new",)),))
 
 
-def test_what_waits_without_a_copy_goes_on_where_its_series_moved_it() -> None:
+def test_what_waits_without_a_copy_continues_where_its_series_moved_it() -> None:
     day = 24 * HOUR
     rows = [waiting(occurrence(f"r{n}", "M1", NOON + n * day)) for n in range(2)]
     moved = [occurrence(f"n{n}", "M1", NOON + (n + 2) * day, subject="Renamed") for n in range(2)]
@@ -142,7 +142,7 @@ def test_what_waits_without_a_copy_goes_on_where_its_series_moved_it() -> None:
     assert match_meetings([gone(rows[0].facts)], moved, ()).empty
 
 
-def test_a_modification_entered_again_is_the_same_whoever_stands_in_it() -> None:
+def test_a_modification_entered_again_is_the_same_with_any_organizer() -> None:
     row = gone(facts("old", subject="Extended"))
     new = facts("new", subject="Extended", organizer=None)
     assert match_meetings([row], [new], ()).pairs == (Pair("old", "new", Step.ENTERED_AGAIN),)
@@ -248,7 +248,7 @@ def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
         for doubt in found.doubts
     ]
     assert sum(map(len, series)) == len(set().union(*series))
-    # What is waiting goes on waiting.
+    # Waiting events keep waiting.
     waiting = {key for doubt in found.doubts for key in doubt.events}
     assert match_meetings(rows, new, ended, waiting) == found
     # Nothing that a sure step would have paired is left on both sides.
@@ -257,7 +257,7 @@ def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
     assert match_meetings(left, rest, ended).pairs == ()
 
 
-def test_who_waits_already_goes_on_waiting_when_another_one_comes_before() -> None:
+def test_an_event_that_waits_already_keeps_waiting_when_another_one_comes_before() -> None:
     row = gone(facts("old", subject="One"))
     first = facts("first", subject="Two", start=NOON - HOUR / 2)
     second = facts("second", subject="Three", start=NOON + HOUR / 2)

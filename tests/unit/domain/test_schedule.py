@@ -76,7 +76,7 @@ def test_a_monthly_day_that_a_month_lacks_is_its_last() -> None:
     ]
 
 
-def test_a_manual_schedule_never_runs_by_itself() -> None:
+def test_a_manual_schedule_never_runs_automatically() -> None:
     assert next_run(parse({"kind": "manual"}), AMSTERDAM, datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 

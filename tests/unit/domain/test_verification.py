@@ -1,4 +1,4 @@
-"""What of a window is compared, stretch by stretch (domain.md 2.15)."""
+"""The parts of a window that are compared, range by range (domain.md 2.15)."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -74,7 +74,7 @@ def test_each_event_belongs_to_exactly_one_of_consecutive_days(
         assert sum(window.owns(event) for window in windows) == 1
 
 
-def test_planning_reads_a_day_beyond_each_edge() -> None:
+def test_planning_reads_a_day_outside_each_edge() -> None:
     window = Window(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC), AMSTERDAM)
     assert window.read_range == (datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 2, 3, tzinfo=UTC))
 

@@ -130,7 +130,7 @@ def test_retry_after_is_read_from_the_sub_response(headers: dict[str, Any]) -> N
         {"code": "ErrorDuplicateTransactionId", "innererror": {}, "existingEventId": "E"},
     ],
 )
-def test_the_id_of_an_existing_event_is_found_wherever_it_is(error: dict[str, Any]) -> None:
+def test_the_id_of_an_existing_event_is_found_at_any_depth(error: dict[str, Any]) -> None:
     raw = orjson.dumps({"responses": [{"id": "0", "status": 409, "body": {"error": error}}]})
     (answer,) = answers_to_outer([write()], 200, raw, None)
     assert (answer.verdict, answer.existing_event_id) == (Verdict.DUPLICATE, "E")

@@ -88,7 +88,7 @@ async def test_one_who_leaves_does_not_take_the_token_from_the_others() -> None:
     assert await second == "token 1"
 
 
-async def test_the_old_token_serves_while_no_new_one_is_to_be_had() -> None:
+async def test_the_old_token_serves_while_no_new_one_is_available() -> None:
     issuer = Issuer()
     cache = issuer.cache()
     await cache.value()
@@ -120,7 +120,7 @@ async def test_a_challenge_asks_for_a_token_with_its_claims() -> None:
     assert issuer.claims == [None, "{}"]
 
 
-async def test_closing_ends_what_is_under_way() -> None:
+async def test_closing_ends_what_is_in_progress() -> None:
     issuer = Issuer()
     issuer.hold = asyncio.Event()
     cache = issuer.cache()

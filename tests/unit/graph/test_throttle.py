@@ -82,7 +82,7 @@ async def test_tries_and_waits_are_bounded(statuses: list[int | None]) -> None:
     assert clock.waited <= 21
 
 
-async def test_slow_failures_are_not_repeated_for_ever() -> None:
+async def test_slow_failures_are_not_repeated_permanently() -> None:
     clock = PatientClock()
     calls = 0
 
@@ -97,7 +97,7 @@ async def test_slow_failures_are_not_repeated_for_ever() -> None:
     assert calls == 2
 
 
-async def test_a_wait_beyond_patience_is_not_begun() -> None:
+async def test_a_wait_longer_than_patience_is_not_begun() -> None:
     clock = PatientClock()
     with pytest.raises(GraphCallError) as caught:
         await reads(clock, patience=5.0).run("m", Script(clock, GraphCallError(429, "x", 6.0)))
@@ -106,7 +106,7 @@ async def test_a_wait_beyond_patience_is_not_begun() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410])
-async def test_what_a_retry_does_not_mend_is_not_retried(status: int) -> None:
+async def test_what_a_retry_cannot_fix_is_not_retried(status: int) -> None:
     clock = PatientClock()
     script = Script(clock, GraphCallError(status, "x"))
     with pytest.raises(GraphCallError):

@@ -52,7 +52,7 @@ _FORMER: Final = frozenset(
 )
 #: Everybody is "they".
 _GENDERED: Final = re.compile(r"\b(?:he|him|his|himself|she|her|hers|herself)\b", re.IGNORECASE)
-#: Words that say nothing by themselves: with the name alone they are no description.
+#: Words that say nothing alone: with only the name they are no description.
 _EMPTY: Final = frozenset(
     [
         "a",

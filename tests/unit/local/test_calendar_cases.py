@@ -1,4 +1,4 @@
-"""Calendars as programs export them, each with its right value: instants, versions, owners, what is told."""
+"""Calendars as programs export them, each with its right value: instants, versions, owners, reports."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def event(uid: str, *lines: str) -> str:
 
 
 def entries(**counts: int) -> dict[str, int]:
-    """What is told of a file's VEVENTs; what is not named is 0."""
+    """The report about a file's VEVENTs. Missing numbers are 0."""
     names = ("loaded", "outside_range", "unrepresentable", "older_version", "left_to_another")
     told = {name: counts.get(name, 0) for name in names}
     return {"total": sum(told.values()), **told}

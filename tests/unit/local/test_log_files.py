@@ -1,4 +1,4 @@
-"""Logs are bounded in size and number while a process goes on writing to them."""
+"""Logs are bounded in size and number while a process keeps writing to them."""
 
 import asyncio
 import os

@@ -7,7 +7,7 @@ from infra.local.progress import Progress
 
 
 class Heard(io.StringIO):
-    """Tells when so many lines were written."""
+    """Reports when this many lines were written."""
 
     def __init__(self, lines: int) -> None:
         super().__init__()

@@ -69,7 +69,7 @@ def test_two_copies_of_one_source_are_doubled_and_named() -> None:
     assert (found.subject, found.start, found.copies) == ("Meeting", FIFTH, 2)
 
 
-def test_two_copies_of_one_source_are_doubled_whoever_wrote_them_and_however_often() -> None:
+def test_two_copies_of_one_source_are_doubled_with_any_writer_and_any_number() -> None:
     event = single("a")
     other = copy_of(event, configuration="another")
     (found,) = compared([event], [copy_of(event), other, other]).doubled

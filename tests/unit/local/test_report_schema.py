@@ -4,5 +4,5 @@ from tests.support.report_schema import PATH, text
 
 
 def test_the_schema_in_the_docs_is_current() -> None:
-    """``python -m tests.support.report_schema`` writes it anew."""
+    """``python -m tests.support.report_schema`` writes it again."""
     assert PATH.read_text(encoding="utf-8") == text()

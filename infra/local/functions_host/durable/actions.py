@@ -79,7 +79,7 @@ class ActionBackend(EntityBackend):
         )
 
     def _resume_tasks(self, instance: Instance) -> None:
-        """Runs again what the history waits for and nothing is at work on: after a crash, after a rewind."""
+        """Runs again what the history waits for and nothing runs: after a crash, after a rewind."""
         waiting = outstanding([*instance.history, *instance.dispatched_events, *instance.pending_events])
         for task_id, scheduled in waiting.activities.items():
             self._queue_activity(instance, task_id, scheduled)

@@ -42,7 +42,7 @@ def _a_warning(record: logging.LogRecord) -> bool:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    """Not the line that the SDK writes at every step of every orchestration that goes on."""
+    """Not the line that the SDK writes at every step of every running orchestration."""
     return " yielded with " not in str(record.msg)
 
 

@@ -1,9 +1,8 @@
 """Entities: their queues, their locks, their batches.
 
-Messages of an entity are worked off in order. A lock request is one of them: when it comes to the head it
-locks the entity and moves on to the next entity of its (sorted) set, so that locks never cross; behind it
-only calls of its owner pass, until the unlock (Durable Functions docs, "Durable entities", "Entity
-coordination").
+Messages of an entity are processed in order. A lock request is one of them. At the head of the queue it locks
+the entity. Then it moves on to the next entity of its (sorted) set, so that locks never cross. After it, only
+calls of its owner pass, until the unlock (Durable Functions docs, "Durable entities", "Entity coordination").
 """
 
 import logging
@@ -122,7 +121,7 @@ class EntityBackend(TrackedBackend):
             self._post(entity_id, event, due)
 
     def release_locks(self, instance: Instance) -> None:
-        """Frees what the instance has locked or asked to lock; it has ended or begun anew."""
+        """Frees what the instance has locked or asked to lock, because it ended or restarted."""
         if instance.instance_id not in self._lockers:
             return
         self._lockers.discard(instance.instance_id)
@@ -142,7 +141,7 @@ class EntityBackend(TrackedBackend):
                 self._enqueue_entity(entity.instance_id)
 
     def purge_entity(self, entity_id: str) -> bool:
-        """Forgets the entity; False if it has no state or is at work."""
+        """Forgets the entity. False if it has no state or is running."""
         with self.change():
             entity = self.find_entity(entity_id)
             if (

@@ -1,4 +1,4 @@
-"""Where the functions of the hub run: in this host's own worker, or on whichever instance is free."""
+"""Where the functions of the hub run: in this host's own worker, or on any free instance."""
 
 import os
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,7 +1,7 @@
-"""The gRPC side of the hub, for the durable clients of the app; work items never go this way.
+"""The gRPC side of the hub, for the durable clients of the app. Work items never go this way.
 
-Calls that wait for an instance hold no thread: they are served as streams of one answer, which looks the same
-on the wire, by gRPC's non-blocking handlers. So any number of clients may wait while others are served.
+Calls that wait for an instance hold no thread. Non-blocking handlers of gRPC serve them as streams of one
+answer, which looks the same on the wire. So any number of clients may wait while others are served.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ class ClientService:
         try:
             bound: int = server.add_insecure_port(f"127.0.0.1:{port}")
         except RuntimeError:
-            # Somebody else has it meanwhile.
+            # Another process has taken it.
             bound = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self._server = server

@@ -55,7 +55,7 @@ class HostInstance:
 
     @property
     def listens(self) -> bool:
-        """True if it runs Durable functions at all and goes on doing so."""
+        """True if it runs Durable functions at all and is not draining."""
         return not self.draining and self.limits != _NOTHING
 
     def room(self, kind: str) -> int:

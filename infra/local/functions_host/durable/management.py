@@ -77,7 +77,7 @@ class DurableBackend(OrchestrationBackend):
             self.terminate_one(self.require(instance_id), order)
 
     def suspend(self, instance_id: str, reason: str | None) -> None:
-        """Holds the instance; what arrives meanwhile waits. Raises NotFoundError, WrongStateError."""
+        """Holds the instance. What arrives while it is held waits. Raises NotFoundError, WrongStateError."""
         with self.change():
             instance = self._require_unfinished(instance_id, "One cannot suspend")
             if instance.status != pb.ORCHESTRATION_STATUS_SUSPENDED:
@@ -85,14 +85,14 @@ class DurableBackend(OrchestrationBackend):
                 self._deliver(instance, new_event(executionSuspended=event))
 
     def resume(self, instance_id: str, reason: str | None) -> None:
-        """Lets a suspended instance go on. Raises NotFoundError, WrongStateError."""
+        """Resumes a suspended instance. Raises NotFoundError, WrongStateError."""
         with self.change():
             instance = self._require_unfinished(instance_id, "One cannot resume")
             event = pb.ExecutionResumedEvent(input=text_value(reason))
             self._deliver(instance, new_event(executionResumed=event))
 
     def rewind(self, instance_id: str, reason: str | None) -> None:
-        """Takes a failed instance back before its failures and lets it go on, failed sub-orchestrations too.
+        """Takes a failed instance back before its failures and resumes it, failed sub-orchestrations too.
 
         Raises NotFoundError, WrongStateError if it has not failed.
         """
@@ -105,9 +105,9 @@ class DurableBackend(OrchestrationBackend):
             self._rewind(instance, reason)
 
     def restart(self, instance_id: str, *, new_id: bool) -> str:
-        """Starts the orchestration anew with its first input; answers the id, a new one if `new_id`.
+        """Restarts the orchestration with its first input. Returns the id, a new one if `new_id`.
 
-        Raises NotFoundError; WrongStateError if it still runs and would have to be replaced.
+        Raises NotFoundError. Raises WrongStateError if it still runs and would have to be replaced.
         """
         with self.change():
             former = self.require(instance_id)
@@ -266,7 +266,7 @@ class DurableBackend(OrchestrationBackend):
         elif child is None or child.status == pb.ORCHESTRATION_STATUS_TERMINATED:
             self._start_child(parent, task_id, asked)
         elif child.finished:
-            # It succeeded meanwhile (rewound by itself): its parent only needs to hear it.
+            # It succeeded in between (it was rewound alone), so its parent only needs the result.
             self._report_to_parent(child)
 
 

@@ -74,7 +74,7 @@ class OrchestrationBackend(ActionBackend):
     replace_any_state = False
 
     def restore(self) -> None:
-        """Takes over the journal's state and goes on where it stopped; once, before anything runs."""
+        """Loads the journal's state and continues from it. Call it once, before anything runs."""
         with self.change():
             for instance in rows.read_instances(self.journal):
                 instance.completion_token = self._next_token()
@@ -157,7 +157,7 @@ class OrchestrationBackend(ActionBackend):
         """
         with self.change():
             instance = self.find(work.instance_id)
-            # Purged or replaced while it was at work: what came back is nobody's.
+            # Purged or replaced while it ran, so nothing needs its result.
             if instance is None or str(instance.completion_token) != work.token:
                 return
             self._orchestration_in_flight.discard(work.instance_id)

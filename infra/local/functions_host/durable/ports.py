@@ -1,4 +1,4 @@
-"""The ports of the engine's clients: the same after a restart, so that whoever knows them goes on."""
+"""The ports of the engine's clients. They are the same after a restart, so clients can continue."""
 
 import contextlib
 import json

@@ -24,7 +24,7 @@ _AFTER_A_FAULT = 0.1
 
 
 class Pump:
-    """Runs on the event loop that starts it; `hub` may be changed from any thread meanwhile."""
+    """Runs on the event loop that starts it. Any thread may change `hub` at the same time."""
 
     def __init__(self, hub: DurableBackend, executor: Executor) -> None:
         self._hub = hub
@@ -38,7 +38,7 @@ class Pump:
 
     @property
     def running(self) -> int:
-        """Number of functions at work."""
+        """Number of running functions."""
         return len(self._orchestrations) + len(self._activities) + len(self._entities)
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class Pump:
         try:
             self._hand_out()
         except Exception:
-            # One bad item must not stop the others: it is out of its queue, the next turn goes on.
+            # One bad item must not stop the others. It is out of its queue, and the next turn continues.
             LOG.exception("Durable work could not be handed out")
             self._loop.call_later(_AFTER_A_FAULT, self.wake)
 

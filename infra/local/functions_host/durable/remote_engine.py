@@ -142,7 +142,7 @@ class RemoteEngine:
         except Exception as error:
             LOG.exception("The %s '%s' could not be invoked", work["kind"], work["name"])
             answer = _failed(work, str(error), type(error).__name__, "")
-        # Who asked may be gone meanwhile: then it has given the work to another.
+        # The engine may be gone, and has then given the work to another instance.
         with contextlib.suppress(ConnectionError):
             await socket.send_json(answer)
 

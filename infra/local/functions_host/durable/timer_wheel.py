@@ -19,7 +19,7 @@ class TimerWheel:
         self._on_earlier = on_earlier
 
     def add(self, due: datetime, action: Action) -> None:
-        """Runs `action` at `due` (aware); it checks by itself whether it is still wanted."""
+        """Runs `action` at `due` (aware). The action checks whether it is still wanted."""
         with self._lock:
             heapq.heappush(self._heap, (due, next(self._order), action))
             first = self._heap[0][2] is action

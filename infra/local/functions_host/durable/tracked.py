@@ -1,7 +1,7 @@
-"""The part of the backend that knows what changed: it writes it to the journal and tells those who wait.
+"""The part of the backend that tracks changes: it writes them to the journal and notifies waiting callers.
 
-Everything that changes state does so inside `change()`. The outermost one, on its end, hands the rows of all
-touched instances and entities to the journal as one unit; its result can be waited for.
+Everything that changes state does so inside `change()`. At its end, the outermost one gives the rows of all
+touched instances and entities to the journal as one unit. Its result can be awaited.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(eq=False)
 class Watcher:
-    """Someone who waits for an instance; `tell` gets it, or None if it was purged, once, in any thread."""
+    """A caller that waits for an instance. `tell` is called once: with it, or None if purged."""
 
     instance_id: str
     wanted: Callable[[Instance], bool]

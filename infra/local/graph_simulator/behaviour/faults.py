@@ -29,17 +29,17 @@ _MATCH_MEMBERS = frozenset({"method", "path_regex", "in_batch", "mailbox"})
 class Rule:
     """One fault.
 
-    ``drop_before`` closes the connection before any effect, ``lost_answer`` after it, ``drop_after`` in the
-    middle of the answer; inside a batch they take the whole batch's answer with them. ``stale_read`` hides
-    from reads what was created in the last ``stale_seconds``.
+    - ``drop_before`` closes the connection before any effect, ``lost_answer`` after it, ``drop_after`` in the
+      middle of the answer. Inside a batch they affect the whole batch's answer.
+    - ``stale_read`` hides from reads what was created in the last ``stale_seconds``.
+    - ``corrupt_event`` fails reads that show an event with ``event`` as its id or subject, alone or on a
+      page. The answer is 500 ``ErrorCorruptData`` unless ``status`` and ``code`` say otherwise. With
+      ``properties``, only reads that select one of them.
+    - ``malformed_event`` leaves the ``properties`` out of its JSON.
+    - ``long_range`` answers 504 to calendar views of more than ``longest_hours``.
 
-    ``corrupt_event`` fails reads that show an event with ``event`` as its id or subject, alone or on a page:
-    500 ``ErrorCorruptData`` unless ``status`` and ``code`` say otherwise. With ``properties`` only those
-    that select one of them. ``malformed_event`` leaves the ``properties`` out of its JSON. ``long_range``
-    answers 504 to calendar views of more than ``longest_hours``. What they rest on: docs/graph.md, section 3.
-
-    ``times`` is how often it strikes (``None``:
-    always), after letting ``skip`` matching requests pass.
+    Sources: docs/graph.md, section 3. ``times`` is how often it strikes (``None``: always), after ``skip``
+    matching requests.
     """
 
     kind: str

@@ -1,6 +1,7 @@
 """What people do in Outlook that Graph's documented API has no request for (docs/graph-series.md).
 
-Moving an event to another calendar, an invitation made anew, another organizer, getting a deleted event back.
+They move an event to another calendar, send an invitation again, change the organizer, or restore a deleted
+event.
 """
 
 import copy
@@ -34,10 +35,10 @@ class OwnerActions:
         return event
 
     def invite_again(self, item: Item, body: Json) -> Event:
-        """Replace an event by the same invitation made anew: another id, another ``iCalUId``.
+        """Replace an event by the same invitation, sent again: another id, another ``iCalUId``.
 
-        The copy has no categories, since those are the owner's, and is not answered. ``organizer`` names
-        another one; ``keep_old`` leaves the old event where it is.
+        The new event has no categories, because those are the owner's, and no response. ``organizer`` names
+        another one. ``keep_old`` leaves the old event where it is.
         """
         old = _stored(item, "invited to again")
         organizer = body.get("organizer")
@@ -80,7 +81,7 @@ def _stored(item: Item, what: str) -> Event:
 
 
 def _organize(event: Event, organizer: object) -> None:
-    """Set the organizer; whoever is not the mailbox's owner makes the event an invitation."""
+    """Set the organizer. If that is not the mailbox's owner, the event becomes an invitation."""
     wanted = organizer.get("emailAddress", organizer) if isinstance(organizer, dict) else None
     address = email_address(wanted)
     event.fields["organizer"] = {"emailAddress": address}

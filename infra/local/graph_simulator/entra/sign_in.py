@@ -1,6 +1,6 @@
 """Sign-in of a person in a browser: the authorization code flow with PKCE (RFC 6749, RFC 7636).
 
-Nobody has a password here: the page lists the mailboxes, and whoever opens it chooses whom to be.
+Nobody has a password here: the page lists the mailboxes, and the person chooses one.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _PAGE: Final = """<!doctype html>
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    """What an authorization code stands for; it is good once."""
+    """The content of an authorization code, which is valid once."""
 
     client: str
     redirect: str

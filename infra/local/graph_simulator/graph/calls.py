@@ -35,7 +35,7 @@ class Call:
     size: int = 0
     in_batch: bool = False
     mailbox: Mailbox | None = None
-    #: Reads must not see what was created in the last so many seconds.
+    #: Reads must not see what was created in this many last seconds.
     stale_seconds: float = 0.0
     #: Faults that depend on what a read shows.
     faults: "Sequence[Rule]" = ()

@@ -120,10 +120,11 @@ class EventStore:
         override.stamp.renew()
 
     def _check_neighbours(self, event: Event, day: int, span: Span) -> None:
-        """Refuse what reaches or crosses the occurrence before or after it: ErrorOccurrenceCrossingBoundary.
+        """Refuse a move to or across the occurrence before or after it: ErrorOccurrenceCrossingBoundary.
 
-        An occurrence cannot be moved to or before the day of the previous one, nor to or after the day of the
-        following one (Graph documentation, Update event; Outlook says the same of all its clients).
+        An occurrence cannot be moved to or before the day of the previous one. Nor can it be moved to or
+        after the day of the next one. (Graph documentation, Update event. Outlook says the same about all its
+        clients.)
         """
         boundary = self._settings.occurrence_boundary
         if boundary == "off":

@@ -46,7 +46,7 @@ def send_mail(call: Call, mailbox: Mailbox, state: State) -> Answer:
     mailbox.sent.append(sent)
     state.touch_mailbox(mailbox)
     for address in addresses:
-        # Whoever is elsewhere gets it elsewhere.
+        # People elsewhere get it elsewhere.
         recipient_mailbox = state.find_mailbox(address)
         if recipient_mailbox is not None:
             received = {"receivedDateTime": sent["sentDateTime"], "from": mailbox.address}

@@ -40,7 +40,7 @@ class Query:
         return None if text is None else _selected(text, known)
 
     def view(self, known: frozenset[str]) -> View:
-        """How events are to be shown; raises 400 for unknown properties and zones."""
+        """How to show events. Raises 400 for unknown properties and zones."""
         zone_name = self.prefer.get("outlook.timezone")
         zone = None
         if zone_name is not None:

@@ -1,4 +1,4 @@
-"""Calendar files into a calendar: which events count, what is loaded, what is told of the rest."""
+"""Loads calendar files into a calendar, and reports what became of each event."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ class NoEqualError(ValueError):
 def as_graph(series: Series, loader: Loader, calendar: Calendar) -> Iterator[Part]:
     """The recurring event, then single events for what Graph cannot hold inside it.
 
-    Extra dates are not among them. Raises ``NoEqualError``; the occurrences are to be loaded one by one then.
+    Extra dates are not among them. Raises ``NoEqualError`` if the occurrences must be loaded one by one.
     """
     dates = _dates(series)
     recurrence = _recurrence(series, dates)

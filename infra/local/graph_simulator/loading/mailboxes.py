@@ -1,7 +1,7 @@
-"""Loading mailboxes from JSON: Graph-shaped events, series with exceptions and cancelled occurrences.
+"""Loads mailboxes from JSON: Graph-shaped events, series with exceptions and cancelled occurrences.
 
-Loading again what is there adds nothing: every loaded event is remembered by a fingerprint of its JSON, also
-after its deletion; identical events of one load are told apart by their number.
+Loading the same again adds nothing. Every loaded event is remembered by a fingerprint of its JSON, also after
+its deletion. Identical events of one load are distinguished by their number.
 """
 
 import hashlib

@@ -110,10 +110,10 @@ class Series:
         return None
 
     def attach(self, exception: Entry) -> bool:
-        """Take an exception that names one of its occurrences; False if it names none.
+        """Take an exception that names one of its occurrences. False if it names none.
 
-        Raises ``ExcludedError`` for one that EXDATE takes out: it belongs to the series no more
-        (RFC 5545 3.8.5.1: what EXDATE names is excluded from what all other properties give).
+        Raises ``ExcludedError`` for one that EXDATE removes, because it no longer belongs to the series. RFC
+        5545 3.8.5.1: what EXDATE names is excluded from what all other properties give.
         """
         start = self._original(exception)
         if start is None:

@@ -1,8 +1,10 @@
-"""Bytes of an iCalendar file to components with their properties; every property knows its line.
+"""Bytes of an iCalendar file to components with their properties. Every property knows its line.
 
 RFC 5545 3.1: lines are folded by octets, so bytes are unfolded before they are decoded. Common mistakes are
-read as they are meant: blank lines, bare CR or LF, a line break inside a text, a colon in a parameter without
-quotes, quoted-printable, Latin-1 without saying so.
+corrected:
+- blank lines, bare CR or LF, a line break inside a text,
+- a colon in a parameter without quotes,
+- quoted-printable, or Latin-1, without saying so.
 """
 
 import codecs

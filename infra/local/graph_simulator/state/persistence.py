@@ -1,8 +1,8 @@
-"""Saving the state to one SQLite file before an answer tells of it, off the event loop.
+"""Saves the state to one SQLite file before an answer reports it, off the event loop.
 
-One transaction writes whatever changed since the last one: requests that arrive while a commit is under way
-share the next. The write-ahead log with ``synchronous = OFF`` keeps every commit when the process is killed,
-since the pages are with the operating system by then; a power cut may cost the last ones or the file.
+One transaction writes everything that changed since the last one. Requests that arrive during a commit share
+the next. The write-ahead log with ``synchronous = OFF`` keeps every commit when the process is killed,
+because the operating system has the pages by then. A power failure may cost the last commits or the file.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from random import Random
 
-# Our own generator: whoever seeds the global one must not make ids repeat.
+# Our own generator, because tests seed the global one, and ids must not repeat.
 random_bytes = Random().randbytes
 _IMMUTABLE = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A"
 _MUTABLE = "AAMkADBG"
@@ -40,11 +40,11 @@ def calendar_id(mailbox: str, key: str) -> str:
 
 
 def item_id(mailbox: str, key: str, move: str | None, day: int | None = None, generation: int = 0) -> str:
-    """Id of an event; ``move`` changes on a move (``None``: immutable).
+    """Id of an event. ``move`` changes on a move (``None``: immutable).
 
-    An occurrence's id is made of its master and its original date, ``day``, as Exchange makes it: ids in
-    public reports hold the date's midnight, as .NET ticks, before the master's entry id
-    (docs/graph-series.md, Ids). ``generation`` counts the times that a series gave its occurrences new ids.
+    An occurrence's id consists of its master and its original date, ``day``, as in Exchange. Ids in public
+    reports hold the date's midnight, as .NET ticks, before the master's entry id (docs/graph-series.md, Ids).
+    ``generation`` counts how often a series gave its occurrences new ids.
     """
     head = f"{_IMMUTABLE}{mailbox}" if move is None else f"{_MUTABLE}{mailbox}{move}"
     if day is None:

@@ -118,7 +118,7 @@ class KeyRing:
     def sign(self, claims: dict[str, Any], *, kid: str | None = None, alg: str = "RS256") -> str:
         """A token of these claims.
 
-        For tests of validation ``kid`` may be foreign and ``alg`` may be ``none``, ``HS256`` (keyed with the
+        For tests of validation, ``kid`` may be foreign. ``alg`` may be ``none``, ``HS256`` (keyed with the
         public key's PEM, the classic confusion) or another RSA algorithm. Raises ``ValueError`` for others.
         """
         key = next((known for known in self.keys if known.kid == kid), self.current)

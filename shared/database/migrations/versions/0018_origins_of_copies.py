@@ -1,4 +1,4 @@
-"""A verification compares copies by their origin, whichever configuration wrote them (domain.md 2.19)."""
+"""A verification compares copies by their origin, for all configurations (domain.md 2.19)."""
 
 from alembic import op
 

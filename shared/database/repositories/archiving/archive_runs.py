@@ -197,7 +197,7 @@ class ArchiveRunRepository(Repository):
         return result.one_or_none() is not None
 
     async def progressed_at(self, run_id: UUID) -> datetime | None:
-        """When the run began, was planned or finished a write, whichever is latest. None before it began."""
+        """When the run began, was planned or finished a write: the latest of these. None before it began."""
         return (await self._session.execute(_PROGRESSED, {"run": run_id})).scalar_one_or_none()
 
     async def begin_plan(self, run_id: UUID) -> int | None:

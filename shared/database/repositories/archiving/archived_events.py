@@ -229,9 +229,9 @@ class ArchivedEventRepository:
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapRow]:
         """Insert rows by the columns of ``_INSERT`` that name the source, and state, start, run.
 
-        An existing source key stays unchanged. If its archive key belongs to a re-pointed row, the new row
-        gets that of a later generation, so that no two copies carry the same one. Returns the rows whose
-        archive key is not that of generation 0.
+        An existing source key stays unchanged. If a re-pointed row has its archive key, the new row gets that
+        of a later generation. So no two copies carry the same one. Returns the rows whose archive key is not
+        that of generation 0.
         """
         wanted = {row["source_key"]: row for row in rows}
         others = wanted.keys() - await self._insert(list(wanted.values()), 0)

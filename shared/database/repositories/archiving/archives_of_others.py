@@ -62,7 +62,7 @@ class ArchivesOfOthers(Repository):
         )
 
     async def close(self, person: Person, now: datetime) -> Sequence[UUID]:
-        """Close them for ever. Returns which ones."""
+        """Close them permanently. Returns which ones."""
         ids = [each.id for each in await self.configurations(person)]
         await self._session.execute(
             update(ArchiveConfiguration)

@@ -247,7 +247,7 @@ class OverlapMemberRepository:
     ) -> None:
         """Insert or change groups and their members. Other members of ``complete`` groups depart.
 
-        A group that was settled or expired keeps its resolution as a proposal (domain.md 5.9).
+        A decided or expired group keeps its resolution as a proposal (domain.md 5.9).
         """
         if not groups:
             return

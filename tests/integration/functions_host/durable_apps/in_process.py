@@ -57,7 +57,7 @@ def _argument(kind: str, data: str) -> Any:
 
 
 def _load(folder: Path) -> Any:
-    """Import `function_app` afresh from `folder`, and leave `sys.modules` as it was."""
+    """Import `function_app` again from `folder`, and leave `sys.modules` as it was."""
     before: Mapping[str, Any] = dict(sys.modules)
     # Another test may have imported the product's own module of that name.
     sys.modules.pop("function_app", None)
