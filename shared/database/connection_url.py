@@ -17,8 +17,8 @@ _IDLE_IN_TRANSACTION_SECONDS = 120
 ANSWER_MARGIN_SECONDS = 10
 
 
-#: As SQLAlchemy reads it, which loads more than a first request otherwise needs (cold start): a password may
-#: hold what a URL's authority may not, but for an ``@``.
+#: SQLAlchemy's grammar: a password may contain any character except ``@``. SQLAlchemy itself would be loaded
+#: for this alone (cold start).
 _URL = re.compile(
     r"[\w+]+://"
     r"(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from shared.database import failures, prepared
+from shared.database.connection_sources import DriverConnections
 from shared.database.connection_url import connect_arguments
 from shared.database.entra import EntraPassword
-from shared.database.lending import DriverConnections
 from shared.database.prepared import PreparedRead
 from shared.database.read_connections import ReadConnections
 from shared.database.silence import SilenceWatch
@@ -198,9 +198,9 @@ class Database:
 
     async def _read(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         self._on_its_loop()
-        lender = self._direct if self._sessions is None else self._sessions
+        source = self._direct if self._sessions is None else self._sessions
         try:
-            return await self._reads.run(lender, lambda driver: read.rows(driver, parameters))
+            return await self._reads.run(source, lambda driver: read.rows(driver, parameters))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             told = failures.driver_failure(error)
             if told is None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from shared.database import failures
-from shared.database.lending import Lender, Lent
+from shared.database.connection_sources import Borrowed, ConnectionSource
 
 #: A connection returns to the pool after this time even if reads wait. Others wait for the pool too, and it
 #: replaces old connections.
@@ -23,7 +23,7 @@ LONGEST_LOAN: Final = 0.25
 class _Loan:
     """A borrowed connection. ``until`` is a time of the loop."""
 
-    lent: Lent
+    borrowed: Borrowed
     driver: Any
     until: float
 
@@ -31,7 +31,7 @@ class _Loan:
 class ReadConnections:
     """Borrows at most ``places`` connections at a time. For one event loop.
 
-    While reads wait, a connection does not return to its lender between two of them, which would cost more
+    While reads wait, a connection does not return to its source between two of them, which would cost more
     than the read. A new read is served after those that wait, so the waiting is fair.
     """
 
@@ -41,21 +41,21 @@ class ReadConnections:
         # Waiting reads. Each gets a connection, or None: a place to borrow one.
         self._waiting: deque[asyncio.Future[_Loan | None]] = deque()
 
-    async def run[Found](self, lender: Lender, read: Callable[[Any], Awaitable[Found]]) -> Found:
+    async def run[Found](self, source: ConnectionSource, read: Callable[[Any], Awaitable[Found]]) -> Found:
         """The result of one ``read`` on a connection of the driver, outside any transaction.
 
         Raises Unavailable after ``patience`` seconds of waiting, the errors of borrowing a connection, and
         the errors of the read. A connection is not used again after a timeout or any error except a refusal
         by the server.
         """
-        loan = await self._turn() or await self._lend(lender)
+        loan = await self._turn() or await self._borrow(source)
         try:
             found = await read(loan.driver)
         except asyncpg.PostgresError:
             await self._give_back(loan)
             raise
         except BaseException:
-            loan.lent.discard()
+            loan.borrowed.discard()
             self._next(None)
             raise
         if not self._hands_over(loan):
@@ -85,13 +85,13 @@ class ReadConnections:
         if not turn.done():
             turn.set_exception(failures.pool_exhausted(TimeoutError(), self._patience))
 
-    async def _lend(self, lender: Lender) -> _Loan:
+    async def _borrow(self, source: ConnectionSource) -> _Loan:
         try:
-            lent = await lender.lend()
+            borrowed = await source.borrow()
         except BaseException:
             self._next(None)
             raise
-        return _Loan(lent, lent.driver, asyncio.get_running_loop().time() + LONGEST_LOAN)
+        return _Loan(borrowed, borrowed.driver, asyncio.get_running_loop().time() + LONGEST_LOAN)
 
     def _hands_over(self, loan: _Loan) -> bool:
         """Whether another read waits and takes the connection."""
@@ -107,7 +107,7 @@ class ReadConnections:
 
     async def _give_back(self, loan: _Loan) -> None:
         try:
-            await loan.lent.give_back()
+            await loan.borrowed.give_back()
         finally:
             self._next(None)
 

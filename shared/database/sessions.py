@@ -17,7 +17,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from shared.database import failures
-from shared.database.lending import RECYCLE_SECONDS, Lent
+from shared.database.connection_sources import RECYCLE_SECONDS, Borrowed
 from shared.database.pool_checks import check_connections
 from shared.database.session_failures import session_failure
 from shared.database.unit_of_work import UnitOfWork
@@ -44,10 +44,10 @@ class Sessions:
         """Whether the running task is part of an open unit of work."""
         return UnitOfWork.current(self) is not None
 
-    async def lend(self) -> Lent:
+    async def borrow(self) -> Borrowed:
         """A connection of the pool. Raises Unavailable if none can be had."""
         async with self._translated():
-            return _LentByPool(await self.engine.raw_connection())
+            return _FromPool(await self.engine.raw_connection())
 
     @asynccontextmanager
     async def session(self, *, apart: bool = False, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
@@ -147,7 +147,7 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
-class _LentByPool:
+class _FromPool:
     pooled: PoolProxiedConnection
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from shared.database import lending
+from shared.database import connection_sources
 from shared.database.engine import Database, PrivilegedDatabaseRoleError
 from shared.database.prepared import PreparedRead
 from shared.errors import Unavailable
@@ -105,13 +105,13 @@ async def test_a_connection_that_is_not_new_any_more_is_not_taken_over(
     fresh: Database, worker_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await _backend(fresh)
-    monkeypatch.setattr(lending, "RESTED_SECONDS", 0.0)
+    monkeypatch.setattr(connection_sources, "RESTED_SECONDS", 0.0)
     await _write_nothing(fresh)
     assert await _backend(fresh) != first
     assert await _open(worker_database, first) == 0
 
 
-async def test_a_read_under_way_when_the_pool_takes_over_ends_and_so_does_its_connection(
+async def test_a_read_in_progress_ends_when_the_pool_takes_over_and_its_connection_is_closed(
     fresh: Database, worker_database: TestDatabase
 ) -> None:
     first = await _backend(fresh)
@@ -128,7 +128,7 @@ async def test_a_connection_that_the_server_closed_is_replaced(
     first = await _backend(fresh)
     async with administrator(worker_database.user) as other:
         await other.execute("SELECT pg_terminate_backend($1, 5000)", first)
-    monkeypatch.setattr(lending, "RESTED_SECONDS", 0.0)
+    monkeypatch.setattr(connection_sources, "RESTED_SECONDS", 0.0)
     assert await _backend(fresh) != first
 
 
@@ -136,7 +136,7 @@ async def test_an_old_connection_is_replaced(
     fresh: Database, worker_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await _backend(fresh)
-    monkeypatch.setattr(lending, "RECYCLE_SECONDS", 0)
+    monkeypatch.setattr(connection_sources, "RECYCLE_SECONDS", 0)
     assert await _backend(fresh) != first
     assert await _open(worker_database, first) == 0
 

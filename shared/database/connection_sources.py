@@ -1,4 +1,4 @@
-"""Lends connections to single reads: from SQLAlchemy's pool, or from the driver while there is no pool."""
+"""Connections for single reads: from SQLAlchemy's pool, or from the driver while there is no pool."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ PING_SECONDS: Final = 2.0
 RECYCLE_SECONDS: Final = 1800
 
 
-class Lent(Protocol):
-    """A connection that is lent."""
+class Borrowed(Protocol):
+    """A borrowed connection."""
 
     @property
     def driver(self) -> Any:
@@ -32,10 +32,10 @@ class Lent(Protocol):
         ...
 
 
-class Lender(Protocol):
-    """Lends connections."""
+class ConnectionSource(Protocol):
+    """A source of connections."""
 
-    async def lend(self) -> Lent:
+    async def borrow(self) -> Borrowed:
         """A connection outside any transaction. Raises Unavailable if none is available."""
         ...
 
@@ -60,15 +60,15 @@ class DriverConnections:
         self._idle: deque[_Opened] = deque()
         self._closed = False
 
-    async def lend(self) -> Lent:
+    async def borrow(self) -> Borrowed:
         """The one used last, if it is still good, else a new one. Raises Unavailable."""
         while self._idle:
             opened = self._idle.pop()
             if await _is_good(opened):
-                return _LentByDriver(opened, self)
+                return _FromDriver(opened, self)
             opened.driver.terminate()
         driver = await self._connect()
-        return _LentByDriver(_Opened(driver, time.monotonic()), self)
+        return _FromDriver(_Opened(driver, time.monotonic()), self)
 
     def keep(self, opened: _Opened) -> None:
         """Take one back."""
@@ -98,16 +98,16 @@ class DriverConnections:
 
 
 @dataclass(frozen=True, slots=True)
-class _LentByDriver:
+class _FromDriver:
     opened: _Opened
-    lender: DriverConnections
+    source: DriverConnections
 
     @property
     def driver(self) -> Any:
         return self.opened.driver
 
     async def give_back(self) -> None:
-        self.lender.keep(self.opened)
+        self.source.keep(self.opened)
 
     def discard(self) -> None:
         self.opened.driver.terminate()
