@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``): ``answers`` and
-#: ``bodies`` by the name of their model, ``parameters`` by the id of the operation, ``problems`` by status.
+#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``).
+#: ``answers`` and ``bodies`` are by the name of their model, ``parameters`` by the id of the operation,
+#: ``problems`` by status.
 _EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
