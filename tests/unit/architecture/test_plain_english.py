@@ -38,7 +38,7 @@ OLD_WORDS = {
     r"see to it|seeing to it|come into being|comes into being|what is told|who waits": "the plain verb",
     r"is dear|broken off": "is expensive, stopped",
 }
-#: Facts about Graph and the host are quoted, in the words of their sources. Old releases stay as they were told.
+#: They quote facts about Graph and the host in the words of their sources.
 _QUOTED = {"graph.md", "functions-host.md"}
 PLAIN_PAGES = sorted(
     str(each.relative_to(ROOT))
