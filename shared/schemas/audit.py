@@ -20,7 +20,7 @@ def _known(name: str, values: Iterable[str]) -> AfterValidator:
     def check(value: str) -> str:
         if value not in known:
             message = f"is no {name} of the audit; GET /api/v1/audit/actions lists them"
-            raise PydanticCustomError("unknown_value", "{message}", {"message": message})
+            raise PydanticCustomError("not_one_of", "{message}", {"message": message})
         return value
 
     return AfterValidator(check)

@@ -44,14 +44,14 @@ def _not_a_number(value: object) -> object:
     if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
         return value
     raise PydanticCustomError(
-        "date_format", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
+        "instant_invalid", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
     )
 
 
 def _calendar_years[T: date](value: T) -> T:
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise PydanticCustomError(
-            "date_range",
+            "out_of_range",
             "must lie in the years {first} to {last}",
             {"first": _FIRST_YEAR, "last": _LAST_YEAR},
         )

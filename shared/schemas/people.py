@@ -28,7 +28,7 @@ class BulkAdd(Input):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.addresses is None) == (self.group_id is None):
-            raise PydanticCustomError("one_of", "name either addresses or a group", {"field": "addresses"})
+            raise PydanticCustomError("either_or", "name either addresses or a group", {"field": "addresses"})
         return self
 
 

@@ -20,9 +20,9 @@ class WindowWish(Input):
     def _whole_and_ordered(self) -> Self:
         if (self.window_start is None) != (self.window_end is None):
             missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
+            raise PydanticCustomError("range_incomplete", "name both ends of the window", {"field": missing})
         if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 

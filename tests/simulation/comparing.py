@@ -89,7 +89,9 @@ def sameness(item: Json) -> tuple[Any, ...]:
         item["isCancelled"],
         (item.get("responseStatus") or {}).get("response") == "declined",
         organizer,
-        tuple(sorted(category.casefold() for category in item["categories"])),
+        tuple(
+            sorted(category.casefold() for category in item["entered" if "entered" in item else "categories"])
+        ),
         item["body"]["contentType"],
         item["body"]["content"].replace("\r\n", "\n"),
     )

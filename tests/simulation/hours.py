@@ -21,7 +21,7 @@ def check_hours(
     """Rows that count and should not, or the other way round.
 
     ``living``: the source events by the keys of their rows; what takes place is asked of them alone.
-    ``unsure``: keys of rows whose owner changed the copy or decided about it.
+    ``unsure``: keys of rows whose owner changed the copy or decided about it, or whose period is locked.
     """
     recorded = {each["archived_event_id"]: each for each in appointments}
     by_key = {archive_key_of(copy): copy for copy in copies}

@@ -182,7 +182,9 @@ class Judge:
         )
         problems += facts.judge()
         problems += self._minutes(copies, answers)
-        problems += check_hours(events, appointments, copies, facts.living, self._unsure(events))
+        problems += check_hours(
+            events, appointments, copies, facts.living, self._unsure(events) | facts.locked_keys
+        )
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:

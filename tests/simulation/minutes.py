@@ -145,8 +145,10 @@ class Minutes:
             return False
         if any(_meet(span, each) for each in self._entries):
             return False
+        # What a meeting gives way to may be a copy that stays where its meeting took place (domain.md 2.17).
+        copies = [copy for copy in self._copies if meeting_of(copy) != number]
         if (self._past.decided or self._policies.overlaps != "keep_all") and any(
-            _meet(span, _reach(other)) for other in last if other is not item
+            _meet(span, _reach(other)) for other in (*last, *copies) if other is not item
         ):
             return False
         spans = self._meetings[number].at

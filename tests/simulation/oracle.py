@@ -80,6 +80,8 @@ class Facts:
     problems: list[str] = field(default_factory=list)
     #: The events of the window by the keys of their rows, as their copies are to show them.
     living: dict[str, Json] = field(default_factory=dict)
+    #: Keys of rows whose source or copy lies in the locked period: they may differ from their calendar.
+    locked_keys: set[str] = field(default_factory=set)
     _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     def judge(self) -> list[str]:
@@ -126,7 +128,7 @@ class Facts:
             if then:
                 shown = as_archived(item, then[-1])
         if row["kept_categories"] and not valid_categories(shown):
-            shown = shown | {"categories": row["kept_categories"]}
+            shown = shown | {"categories": row["kept_categories"], "entered": shown["categories"]}
         return shown
 
     @property
@@ -166,6 +168,7 @@ class Facts:
             elif not self._held(row, rows, final):
                 standing.append(told(item, key, self.zone))
         locked = {key for key, row in rows.items() if self._is_locked(row, final.get(key), by_key)}
+        self.locked_keys = locked
         for keys in groups.values():
             if locked.isdisjoint(keys):
                 self._stand_apart([rows[key] for key in keys if key in rows], final)

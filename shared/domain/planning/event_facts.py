@@ -75,12 +75,18 @@ def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) 
         importance=event.importance,
         sensitivity=event.sensitivity,
         revision=read.archived_revision or revision(event),
-        duplicate=duplicate_hash(event),
+        duplicate=duplicate_hash(_as_entered(read)),
         # A whole day, or a meeting that did not take place, cannot change the length of another meeting.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
         categories=classify(event.categories),
         travel=_is_travel(event, travel_words),
     )
+
+
+def _as_entered(read: ReadEvent) -> SourceEvent:
+    if read.own_categories is None:
+        return read.event
+    return replace(read.event, categories=read.own_categories)
 
 
 def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:

@@ -24,6 +24,8 @@ class ReadEvent:
     waits: bool = False
     #: The event as its calendar shows it, if a person can see that its copy differs (2.17).
     withheld: SourceEvent | None = None
+    #: Its categories in the calendar, if its copy keeps others (2.16). Duplicates are found by these.
+    own_categories: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, event: SourceEvent) -> "ReadEvent":

@@ -90,10 +90,10 @@ def validate_window(start: datetime, end: datetime, max_days: int) -> None:
         if (error := _instant_error(field, instant)) is not None
     ]
     if not errors and end <= start:
-        errors.append(FieldError("window_end", "must lie after the start of the window", "window_order"))
+        errors.append(FieldError("window_end", "must lie after the start of the window", "range_order"))
     if not errors and end - start > timedelta(days=max_days):
         errors.append(
-            FieldError("window_end", f"the window must not be longer than {max_days} days", "window_too_long")
+            FieldError("window_end", f"the window must not be longer than {max_days} days", "range_too_long")
         )
     if errors:
         raise ValidationFailed(errors)
@@ -101,7 +101,7 @@ def validate_window(start: datetime, end: datetime, max_days: int) -> None:
 
 def _instant_error(field: str, instant: datetime) -> FieldError | None:
     if instant.utcoffset() is None:
-        return FieldError(field, "must carry a UTC offset, for example Z", "offset_missing")
+        return FieldError(field, "must carry a UTC offset, for example Z", "time_zone_missing")
     # Compared without the offset: converting an instant at the edge of the calendar would overflow.
     if not EARLIEST.replace(tzinfo=None) <= instant.replace(tzinfo=None) <= LATEST.replace(tzinfo=None):
         return FieldError(field, f"must lie between {EARLIEST.year} and {LATEST.year}", "out_of_range")

@@ -50,12 +50,7 @@ class SourceFollowing:
         Copies of ``whole`` keys take every change of their sources. Other copies take the change of a series
         if ``takes`` says so.
         """
-        reads = {
-            key: ReadEvent(
-                keep_category(event, rows[key].kept_categories) if key in rows else event, key, event.start
-            )
-            for key, event in events.items()
-        }
+        reads = {key: _with_category(event, key, rows.get(key)) for key, event in events.items()}
         asked = {key: read for key, read in reads.items() if key not in whole}
         for key, each in (await self._kept(session, asked, rows)).items():
             event, row = events[key], rows[key]
@@ -64,7 +59,8 @@ class SourceFollowing:
             same = each.unchanged and not row.modifications
             said = source_revision(row.revision) if same else None
             withheld = event if each.withheld else None
-            reads[key] = ReadEvent(each.event, key, event.start, said, withheld=withheld)
+            own = asked[key].own_categories
+            reads[key] = ReadEvent(each.event, key, event.start, said, withheld=withheld, own_categories=own)
         return reads
 
     async def archived_after_end(
@@ -126,6 +122,12 @@ class SourceFollowing:
                 source = recorded_source(record, row.source_id, row.original_start, row.series_id)
                 kept[read.key] = keep_archived(read.event, source)
         return kept
+
+
+def _with_category(event: SourceEvent, key: str, row: MapRow | None) -> ReadEvent:
+    kept = event if row is None else keep_category(event, row.kept_categories)
+    own = None if kept is event else event.categories
+    return ReadEvent(kept, key, event.start, own_categories=own)
 
 
 def _applied(event: SourceEvent, row: MapRow) -> str:

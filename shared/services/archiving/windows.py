@@ -41,7 +41,7 @@ def requested(
         window = nightly(ports, configuration)
         if window is None:
             raise ValidationFailed(
-                [FieldError("window", "there is nothing to archive before today yet", "window_empty")]
+                [FieldError("window", "there is nothing to archive before today yet", "range_empty")]
             )
         return window
     if start is None or end is None:

@@ -93,7 +93,7 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None
     found = find_zone(name)
     if found is None:
-        raise ValidationFailed([FieldError("time_zone", "is not a known time zone", "unknown_time_zone")])
+        raise ValidationFailed([FieldError("time_zone", "is not a known time zone", "time_zone_unknown")])
     return found
 
 

@@ -108,10 +108,10 @@ def first_day_of_month(name: str) -> date:
     written = name.isascii() and len(year) == 4 and len(month) == 2 and year.isdigit() and month.isdigit()
     if not written or not 1 <= int(month) <= 12:
         message = "must be a month like 2026-03"
-        raise ValidationFailed([FieldError("month", message, "month_format")])
+        raise ValidationFailed([FieldError("month", message, "month_invalid")])
     if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
         message = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
-        raise ValidationFailed([FieldError("month", message, "month_range")])
+        raise ValidationFailed([FieldError("month", message, "out_of_range")])
     return date(int(year), int(month), 1)
 
 

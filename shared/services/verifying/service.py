@@ -106,7 +106,7 @@ class VerificationService:
             window = await self._window(session, held, start, end)
             if window is None:
                 message = "nothing is archived there yet"
-                raise ValidationFailed([FieldError("window", message, "window_empty")])
+                raise ValidationFailed([FieldError("window", message, "range_empty")])
             draft = await draft_verification(self._ports, held, window, caller.actor)
             (started,) = await queue_drafts(self._ports, session, [draft])
             entered = started.verification

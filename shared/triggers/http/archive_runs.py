@@ -154,7 +154,7 @@ async def cancel_archive_run(
     blueprint,
     "POST",
     "v1/archive-runs/{id}/retry",
-    summary="Run the window of a run again that was cancelled or had failures",
+    summary="Run the window of a cancelled or failed run again",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     status=202,

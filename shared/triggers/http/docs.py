@@ -74,6 +74,14 @@ Where fields break a rule, <code>errors</code> names each. <a href="../docs">All
 <tbody>
 ROWS</tbody>
 </table>
+<h2>Codes of fields</h2>
+<p>What the <code>code</code> of an entry in <code>errors</code> means. Its <code>message</code> says what to
+write. An entry may also have a code from above.</p>
+<table>
+<thead><tr><th>Code</th><th>Meaning</th></tr></thead>
+<tbody>
+FIELDS</tbody>
+</table>
 </body>
 </html>
 """
@@ -161,14 +169,19 @@ def errors_page() -> bytes:
     """The page of errors, each code with an anchor of its name."""
     from html import escape
 
-    from shared.triggers.http.error_texts import ERRORS
+    from shared.triggers.http.error_texts import ERRORS, FIELD_CODES
 
     rows = "".join(
         f'<tr id="{code}"><td><a href="#{code}"><code>{code}</code></a></td><td>{text.status}</td>'
         f"<td>{_code(escape(text.cause))}</td><td>{_code(escape(text.remedy))}</td></tr>\n"
         for code, text in ERRORS.items()
     )
-    return _ERRORS_PAGE.replace("ROWS", rows).encode()
+    fields = "".join(
+        f'<tr id="field-{code}"><td><a href="#field-{code}"><code>{code}</code></a></td>'
+        f"<td>{_code(escape(text))}</td></tr>\n"
+        for code, text in FIELD_CODES.items()
+    )
+    return _ERRORS_PAGE.replace("ROWS", rows).replace("FIELDS", fields).encode()
 
 
 def _code(text: str) -> str:

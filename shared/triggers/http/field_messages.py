@@ -58,8 +58,30 @@ _MESSAGES: Final[Mapping[str, str]] = {
 }
 #: Their meaning depends on the input.
 _TIMES: Final = frozenset(
-    {"timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "date_format", "datetime_type"}
+    {"timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "instant_invalid", "datetime_type"}
 )
+#: Our codes for what pydantic finds, by how its types begin or by the whole type; the first that fits.
+_CODES: Final = (
+    ("uuid_", "id_invalid"),
+    ("datetime_", "instant_invalid"),
+    ("date_", "date_invalid"),
+    ("timezone_aware", "time_zone_missing"),
+    ("extra_forbidden", "unknown_field"),
+    ("enum", "not_one_of"),
+    ("literal_error", "not_one_of"),
+    ("union_tag_invalid", "not_one_of"),
+    ("union_tag_not_found", "missing"),
+    ("string_pattern_mismatch", "wrong_form"),
+    ("string_too_", "length"),
+    ("too_", "length"),
+    ("string_unicode", "control_character"),
+    ("greater_than", "out_of_range"),
+    ("less_than", "out_of_range"),
+    *((kind, "wrong_type") for kind in ("string_", "list_", "tuple_", "dict_", "model_", "bool_", "int_")),
+    *((kind, "wrong_type") for kind in ("float_", "finite_number")),
+)
+#: What a + that stands in a query as it is is told as.
+_PLUS: Final = "plus_not_escaped"
 
 
 def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
@@ -78,6 +100,19 @@ def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     context = {name: _plain(value) for name, value in (error.get("ctx") or {}).items()}
     return template.format_map(_Named(context))
+
+
+def code_of(error: Mapping[str, Any], *, in_query: bool) -> str:
+    """The code of a pydantic error, the same whatever version of pydantic found it."""
+    kind, given = str(error["type"]), error.get("input")
+    if in_query and kind in _TIMES and isinstance(given, str) and _UNESCAPED_PLUS.fullmatch(given):
+        return _PLUS
+    return next((code for begin, code in _CODES if kind.startswith(begin)), kind)
+
+
+def codes() -> frozenset[str]:
+    """Every code that ``code_of`` gives in place of pydantic's."""
+    return frozenset({_PLUS, *(code for _, code in _CODES)})
 
 
 def _time_message(kind: str, given: str, in_query: bool) -> str | None:

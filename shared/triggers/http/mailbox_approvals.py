@@ -38,7 +38,7 @@ def _decision[Served: Handler[Any, Any, Any]](
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/approval",
-    summary="Ask that an archive of another's mailbox is approved, or its approval renewed",
+    summary="Ask for approval of an archive of another's mailbox, or renew it",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     body_optional=True,
@@ -89,7 +89,7 @@ async def get_mailbox_approval(
     return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
 
 
-@_decision("approve", "Approve that another's mailbox is archived", body_optional=True)
+@_decision("approve", "Approve a request to archive another's mailbox", body_optional=True)
 async def approve_mailbox_approval(
     request: Request[mailbox_approvals.Approving, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -102,7 +102,7 @@ async def approve_mailbox_approval(
     )
 
 
-@_decision("refuse", "Refuse that another's mailbox is archived")
+@_decision("refuse", "Refuse a request to archive another's mailbox")
 async def refuse_mailbox_approval(
     request: Request[mailbox_approvals.Reasoned, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:

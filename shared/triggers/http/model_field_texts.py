@@ -151,7 +151,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "subject": "Subject of the event; “Private” for another person's private event.",
     },
     "Problem": {
-        "code": "Stable code of the error, for programs.",
+        "code": "Stable code of the error, for programs; `/api/docs/errors` tells cause and remedy.",
         "detail": "What is wrong with this request, in words.",
         "instance": "Path of the request.",
         "limit": "The limit that was reached; null if the error is about none.",
@@ -160,7 +160,9 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "title": "What sort of error it is, in words.",
         "type": "Where the error is explained, with its cause and remedy.",
     },
-    "FieldProblem": {"code": "Stable code of the rule, for programs."},
+    "FieldProblem": {
+        "code": "Stable code of the rule, for programs; `/api/docs/errors` tells what it means."
+    },
     "ReachedLimit": {
         "name": "Name of the limit: a system setting, or what is rationed.",
         "value": "The limit in force.",

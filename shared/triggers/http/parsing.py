@@ -122,7 +122,7 @@ def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, 
     if broken:
         raise ValidationFailed(
             [
-                FieldError(name, "must be an id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "uuid_parsing")
+                FieldError(name, "must be an id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "id_invalid")
                 for name in broken
             ]
         )
@@ -167,15 +167,15 @@ def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> None:
 
 
 def field_errors(error: "ValidationError", given: Any, *, in_query: bool = False) -> list[FieldError]:
-    """pydantic's errors as ours: dotted paths as the caller wrote them, without the values."""
-    from shared.triggers.http.field_messages import message_of
+    """pydantic's errors as ours: dotted paths as the caller wrote them, no values, codes of ours."""
+    from shared.triggers.http.field_messages import code_of, message_of
 
     found = error.errors(include_url=False)[:_MOST_ERRORS]
     return [
         FieldError(
             _path([*each["loc"], *_field_of(each.get("ctx"))], given),
             message_of(each, in_query=in_query),
-            each["type"],
+            code_of(each, in_query=in_query),
         )
         for each in found
     ]

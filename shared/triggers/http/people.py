@@ -85,7 +85,7 @@ async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[p
     blueprint,
     "PUT",
     "v1/users/{id}/legal-hold",
-    summary="Forbid that anything of a person is erased",
+    summary="Put a legal hold on a person, so that nothing is erased",
     roles=ADMINS,
     ownership=Ownership.TENANT,
     errors=(404, 409),

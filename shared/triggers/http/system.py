@@ -59,7 +59,7 @@ async def update_system_settings(
     blueprint,
     "GET",
     "v1/system/health",
-    summary="Tell how the whole system is",
+    summary="Get the health of the whole system",
     roles=_WATCHERS,
     ownership=Ownership.TENANT,
     durable=True,

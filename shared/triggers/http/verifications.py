@@ -145,7 +145,7 @@ async def put_back_finding(
     blueprint,
     "POST",
     f"{_FINDING}/adopt",
-    summary="Let the record say what the owner made of a copy",
+    summary="Take the owner's edit of a copy into our record",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(403, 404, 409),

@@ -76,7 +76,7 @@ async def test_what_is_not_archived_is_not_verified(
     before = {"window_start": "2025-03-01T00:00:00Z", "window_end": "2025-03-02T00:00:00Z"}
     response = await api("POST", path, before, token=people.ada.token)
     problem(response, 422)
-    assert response.json["errors"][0]["code"] == "window_empty"
+    assert response.json["errors"][0]["code"] == "range_empty"
     half = await api("POST", path, {"window_start": "2026-03-01T00:00:00Z"}, token=people.ada.token)
     problem(half, 422)
     assert started == []

@@ -141,3 +141,17 @@ async def test_a_meeting_that_a_stopped_plan_flagged_is_matched_by_the_next_atte
     report = await world.drive(run.id)
     assert (report["repointed"], report["flagged"], adds_up(report)) == (1, 1, True)
     assert await starts(world) == ["2026-03-02T09:00", "2026-03-04T09:00"]
+
+
+async def test_a_duplicate_takes_the_place_of_one_that_waited_and_vanished(world: World) -> None:
+    other = event("Other", NINE + HOUR / 2, 60)
+    await world.open([event("Review", NINE, 60), event("Review", NINE, 60), other], overlap_policy="flag")
+    report = await world.archive()
+    assert (report["flagged"], report["merged"]) == (2, 1)
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    report = await world.archive()
+    assert (report["flagged"], report["archived"], adds_up(report)) == (2, 0, True)
+    for group in await world.groups():
+        await world.drive(await world.resolve(group["id"]))
+    assert await world.subjects() == ["Other", "Review"]

@@ -16,8 +16,8 @@ from shared.errors import Unavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
-from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.planning import RunPlanner
+from shared.services.archiving.unseen_events import UnseenEvents
 from shared.services.audit.recording import AuditWriter
 from shared.services.operation.mailbox_pauses import MailboxPauses
 from tests.integration.archiving.simulated_mailbox import event
@@ -90,7 +90,7 @@ async def test_a_run_that_is_cancelled_while_it_is_planned_reports_no_events(
             await request_cancel(session, run.id)
 
     with monkeypatch.context() as broken:
-        broken.setattr(PlanMaking, "_read_bodies", cancel)
+        broken.setattr(UnseenEvents, "read_bodies", cancel)
         report = await world.drive(run.id)
     assert (report["state"], report["source"], report["failed"]) == ("cancelled", 0, 0)
     assert (await world.archive())["archived"] == 3
@@ -107,7 +107,7 @@ async def test_duplicates_are_merged_though_a_plan_before_was_never_finished(
         raise RuntimeError("crashed")
 
     with monkeypatch.context() as broken:
-        broken.setattr(PlanMaking, "_read_bodies", crash)
+        broken.setattr(UnseenEvents, "read_bodies", crash)
         with pytest.raises(RuntimeError):
             await world.plan(run.id)
     await rows(world, "UPDATE archived_events SET state = 'creating', merged_into = NULL RETURNING id")

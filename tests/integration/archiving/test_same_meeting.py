@@ -182,6 +182,18 @@ async def test_an_exception_that_its_series_resets_stays_as_it_took_place(world:
     await nothing_more(world)
 
 
+async def test_of_two_entered_again_without_category_one_is_archived(world: World) -> None:
+    await world.open([event("Review", NINE, categories=["Acme - billable"])])
+    await world.archive()
+    await world.delete((await world.source("Review"))["id"])
+    await world.add(event("Review", NINE), event("Review", NINE))
+    assert (await world.archive())["merged"] == 1
+    assert (await world.archive())["merged"] == 1
+    (copy,) = await world.copies()
+    assert copy["categories"] == ["Acme - billable"]
+    await nothing_more(world)
+
+
 async def test_a_series_entered_late_is_archived_as_any_other(world: World) -> None:
     await world.open([event("First", NINE)])
     await world.archive()
@@ -284,6 +296,21 @@ async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(wo
         f"{next_week:%Y-%m-%dT%H:%M}",
     ]
     assert (await archive_days(world, -14, 0))["archived"] == 0
+
+
+async def test_a_duplicate_that_is_used_again_while_its_representative_vanishes_is_new_there(
+    world: World,
+) -> None:
+    took_place, next_week = days_from_now(world, -2), days_from_now(world, 5)
+    await world.open([event("Review", took_place), event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    later = event("x", next_week)
+    await world.edit(merged["source_id"], start=later["start"], end=later["end"])
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    assert (await archive_days(world, -3, 7))["archived"] == 1
+    assert await starts(world) == [f"{each:%Y-%m-%dT%H:%M}" for each in (took_place, next_week)]
+    assert (await archive_days(world, -3, 7))["archived"] == 0
 
 
 async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:

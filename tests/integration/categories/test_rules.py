@@ -58,7 +58,7 @@ async def test_there_is_one_rule_for_a_match(api: Caller, people: People) -> Non
         ({"relation": "domain", "match": "@"}, "match", "match_empty"),
         ({"category": "Acme"}, "category", "missing_separator"),
         ({"category": "Online"}, "category", "modifier_only"),
-        ({"relation": "colour"}, "relation", "enum"),
+        ({"relation": "colour"}, "relation", "not_one_of"),
     ],
 )
 async def test_a_rule_that_says_nothing_is_refused(

@@ -13,10 +13,13 @@ from shared import errors
 from shared.database import engine
 from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
 from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.categories.category import IssueKind
+from shared.errors import FieldError
 from shared.services.identity import tokens
 from shared.services.people import first_sign_in
 from shared.services.person_keys import keys as person_keys
-from shared.triggers.http.error_texts import ERRORS
+from shared.triggers.http import field_messages
+from shared.triggers.http.error_texts import ERRORS, FIELD_CODES
 
 _SHARED = Path(errors.__file__).parent
 #: Modules with errors of their own that nothing else has loaded yet.
@@ -53,6 +56,21 @@ def test_every_error_code_has_its_cause_and_remedy(calls: list[ast.Call]) -> Non
     assert set(ERRORS) - codes == set()
     wrong = {code: statuses for code, statuses in raised.items() if ERRORS[code].status not in statuses}
     assert wrong == {}
+
+
+#: Where the code of a field stands among the arguments.
+_FIELD_CODES = {"FieldError": 2, "PydanticCustomError": 0, "_blamed": 1, "_invalid": 2}
+
+
+def test_every_code_of_a_field_has_its_meaning(calls: list[ast.Call]) -> None:
+    named = {FieldError("", "").code, *field_messages.codes(), *map(str, set(IssueKind) - {IssueKind.NONE})}
+    for call in calls:
+        place = _FIELD_CODES.get(_name(call), len(call.args))
+        given = [*call.args[place : place + 1], *(each.value for each in call.keywords if each.arg == "code")]
+        if _name(call) in _FIELD_CODES:
+            named |= {str(each.value) for each in given if isinstance(each, ast.Constant)}
+    assert named - FIELD_CODES.keys() - ERRORS.keys() == set()
+    assert FIELD_CODES.keys() - named == set()
 
 
 def _texts(node: Any) -> Iterator[str]:

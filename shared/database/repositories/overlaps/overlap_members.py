@@ -129,6 +129,10 @@ _SWEEP = text(f"""
     DELETE FROM overlap_members m
      WHERE m.configuration_id = :configuration AND m.departed AND (m.record IS NULL OR NOT {_GONE})
 """)  # noqa: S608
+_FORGET_RECORDS_OF = text("""
+    UPDATE overlap_members m SET record = NULL
+     WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
+""")
 _FORGET_RECORDS = text("""
     UPDATE overlap_members m SET record = NULL FROM archived_events e
      WHERE m.configuration_id = :configuration AND m.record IS NOT NULL
@@ -294,6 +298,10 @@ class OverlapMemberRepository:
         if records:
             rows = [{"source_key": key, "record": record} for key, record in records.items()]
             await self._session.execute(_SET_RECORDS, self._scope | {"rows": orjson.dumps(rows).decode()})
+
+    async def forget_records(self, keys: Sequence[str]) -> None:
+        """Delete the records of these events, so that they are not archived when they vanish."""
+        await self._session.execute(_FORGET_RECORDS_OF, self._scope | {"keys": list(keys)})
 
     async def unrecorded(self, keys: Sequence[str]) -> list[str]:
         """Those members whose record is missing or has another revision."""
