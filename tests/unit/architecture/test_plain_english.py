@@ -42,7 +42,7 @@ OLD_WORDS = {
 _QUOTED = {"graph.md", "functions-host.md"}
 PLAIN_PAGES = sorted(
     str(each.relative_to(ROOT))
-    for each in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md")
+    for each in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md")
     if each.name not in _QUOTED
 )
 #: Uses of these words that are not the old sense.
