@@ -70,6 +70,8 @@ param budgetAmount int = 0
 @description('First day of the month that the budget begins with, YYYY-MM-01. It must stay the same on later runs.')
 param budgetStart string = ''
 
+// Of an environment variable that is not set, split() makes one empty address.
+var emails = empty(join(alertEmails, '')) ? [] : alertEmails
 var profiles = loadJsonContent('profiles.json')
 var profile = profiles[size][environmentName]
 var token = toLower(uniqueString(subscription().id, azdEnvironmentName, location))
@@ -242,7 +244,7 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     tags: tags
     environmentName: environmentName
-    emails: alertEmails
+    emails: emails
     insightsId: monitoring.outputs.insightsId
     databaseId: database.outputs.serverId
     maxConnections: profile.maxConnections
@@ -265,7 +267,7 @@ module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(budgetStar
     name: 'budget-${environmentName}'
     amount: budgetAmount
     startDate: budgetStart
-    emails: alertEmails
+    emails: emails
     actionGroupId: alerts.outputs.actionGroupId
   }
 }

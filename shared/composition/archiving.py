@@ -8,6 +8,7 @@ from shared.composition.foundations import Foundations
 if TYPE_CHECKING:
     from shared.services.action_items.answering import ActionItemAnswering
     from shared.services.action_items.reading import ActionItemService
+    from shared.services.appointments.general_reading import GeneralReading
     from shared.services.appointments.reading import AppointmentService
     from shared.services.approvals.deciding import ApprovalDecisions
     from shared.services.approvals.reading import ApprovalReading
@@ -127,7 +128,7 @@ class ArchivingParts(Foundations):
         """Who is an Admin, as far as sign-ins tell."""
         from shared.services.approvals.sign_ins import AdminSignIns
 
-        return AdminSignIns(self.database, self.clock, self.audit_writer)
+        return AdminSignIns(self.database, self.clock, lambda: self.audit_writer)
 
     @cached_property
     def owner_edits(self) -> "OwnerEdits":
@@ -141,7 +142,13 @@ class ArchivingParts(Foundations):
         """The record of what was archived."""
         from shared.services.appointments.reading import AppointmentService
 
-        return AppointmentService(self.database, self.clock, self.settings, lambda: self.audit_writer)
+        return AppointmentService(self.database, self.settings, lambda: self._general_reading)
+
+    @cached_property
+    def _general_reading(self) -> "GeneralReading":
+        from shared.services.appointments.general_reading import GeneralReading
+
+        return GeneralReading(self.database, lambda: self.audit_writer)
 
     @cached_property
     def overlaps(self) -> "OverlapService":

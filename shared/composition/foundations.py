@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from shared import telemetry
 from shared.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ class Foundations:
 
             settings = Settings()
         self.settings: Settings = settings
-        telemetry.configure_logging(self.settings.log_level)
+        from shared.telemetry import configure_logging
+
+        configure_logging(self.settings.log_level)
         self.clock = clock or SystemClock()
         self._closers: list[Callable[[], Awaitable[None]]] = []
         # A cached property that is in the instance's dictionary already is never built.

@@ -1,11 +1,11 @@
 """Builds asyncpg's arguments from a URL and the settings: address, TLS, timeouts, server settings."""
 
+import re
 import ssl
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
-
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from urllib.parse import parse_qsl, unquote
 
 from shared.settings import Settings
 
@@ -15,6 +15,26 @@ _IGNORED = {"channel_binding", "gssencmode", "sslnegotiation"}
 _IDLE_IN_TRANSACTION_SECONDS = 120
 #: The server ends a statement first. Our own timeout is only for a server that does not answer at all.
 ANSWER_MARGIN_SECONDS = 10
+
+
+#: SQLAlchemy's grammar: a password may contain any character except ``@``. SQLAlchemy itself would be loaded
+#: for this alone (cold start).
+_URL = re.compile(
+    r"[\w+]+://"
+    r"(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"
+    r"(?:\[(?P<address>[^/?]+)\]|(?P<host>[^/:?]+))?(?::(?P<port>\d*))?"
+    r"(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Url:
+    user: str | None
+    password: str | None
+    host: str | None
+    port: int | None
+    database: str | None
+    query: dict[str, str]
 
 
 class DatabaseUrlError(ValueError):
@@ -29,13 +49,13 @@ def connect_arguments(settings: Settings, url: str, application_name: str) -> di
     when an Entra token is sent. It is never used on this machine. Raises :class:`DatabaseUrlError`.
     """
     parsed = _parsed(url)
-    query = {key: str(value) for key, value in parsed.query.items() if key not in _IGNORED}
+    query = {key: value for key, value in parsed.query.items() if key not in _IGNORED}
     host = query.pop("host", None) or parsed.host
     mode, root = query.pop("ssl", None) or query.pop("sslmode", None), query.pop("sslrootcert", None)
     arguments: dict[str, Any] = {
         "host": host,
         "port": int(query.pop("port", 0)) or parsed.port,
-        "user": parsed.username,
+        "user": parsed.user,
         "password": parsed.password,
         "database": parsed.database,
         "ssl": _tls(mode, root, host, settings),
@@ -48,13 +68,24 @@ def connect_arguments(settings: Settings, url: str, application_name: str) -> di
     return arguments
 
 
-def _parsed(url: str) -> URL:
+def _parsed(url: str) -> _Url:
     if not url:
         raise DatabaseUrlError("no database URL is set: ADMIN_ASSISTANT_DATABASE_URL or DATABASE_URL")
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise DatabaseUrlError("the database URL cannot be read") from error
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise DatabaseUrlError("the database URL cannot be read")
+    user, password, database = (
+        unquote(part) if (part := found[name]) is not None else None
+        for name in ("user", "password", "database")
+    )
+    return _Url(
+        user=user,
+        password=password,
+        host=found["host"] or found["address"],
+        port=int(found["port"]) if found["port"] else None,
+        database=database,
+        query=dict(parse_qsl(found["query"] or "")),
+    )
 
 
 def _server_settings(settings: Settings, application_name: str) -> dict[str, str]:

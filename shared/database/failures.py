@@ -1,13 +1,13 @@
 """Which database failures are temporary, and the error for the caller."""
 
+from typing import Final
+
 import asyncpg
-from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Unavailable
 
 RETRY_AFTER_SECONDS = 5.0
+BROKEN: Final = "The connection to the database broke."
 _BUSY_RETRY_AFTER_SECONDS = 1.0
 _LOCK_TIMEOUT = "55P03"
 #: SQLSTATE → its meaning for the caller. The transaction was rolled back in every case.
@@ -18,11 +18,11 @@ _PASSING = {
     "25P03": "The transaction was idle for too long.",
 }
 _PASSING_CLASSES = {
-    "08": "The connection to the database broke.",
+    "08": BROKEN,
     "53": "The database is out of resources.",
     "57": "The database is shutting down or starting.",
 }
-_UPGRADED = "The database was being upgraded; repeat the change."
+UPGRADED: Final = "The database was being upgraded; repeat the change."
 
 
 class LockTimeout(Unavailable):
@@ -36,30 +36,21 @@ def connection_failure(error: BaseException) -> Unavailable:
     return Unavailable("The database cannot be reached.", retry_after=RETRY_AFTER_SECONDS)
 
 
-def pool_exhausted(error: PoolTimeout | TimeoutError, waited: float) -> Unavailable:
+def pool_exhausted(error: Exception, waited: float) -> Unavailable:
     """Every connection of the pool was in use for ``waited`` seconds."""
     return Unavailable("All database connections are in use.", retry_after=max(1.0, waited))
 
 
-def passing_failure(error: DBAPIError) -> Unavailable | None:
-    """The failure as :class:`Unavailable` if a retry may help, else None."""
-    detail = _PASSING_CLASSES["08"] if error.connection_invalidated else None
-    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        # A migration changed a table under a prepared statement. SQLAlchemy has discarded them all now.
-        detail = _UPGRADED
-    return _passing(str(getattr(error.orig, "sqlstate", None) or ""), detail)
-
-
 def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError) -> Unavailable | None:
-    """As :func:`passing_failure`, for errors that asyncpg itself raises."""
+    """An error of asyncpg as :class:`Unavailable` if a retry may help, else None."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
-        return _passing("", _UPGRADED)
+        return passing("", UPGRADED)
     if isinstance(error, asyncpg.PostgresError):
-        return _passing(str(error.sqlstate or ""), None)
-    return connection_failure(error) if isinstance(error, OSError) else _passing("", _PASSING_CLASSES["08"])
+        return passing(str(error.sqlstate or ""), None)
+    return connection_failure(error) if isinstance(error, OSError) else passing("", BROKEN)
 
 
-def _passing(state: str, otherwise: str | None) -> Unavailable | None:
+def passing(state: str, otherwise: str | None) -> Unavailable | None:
     """The meaning of a SQLSTATE for the caller. ``otherwise`` if it has none."""
     if state == _LOCK_TIMEOUT:
         return LockTimeout(

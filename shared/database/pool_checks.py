@@ -7,10 +7,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.util import await_only
 
-#: For a connection used this recently, only the socket is checked, because a ping is a round trip.
-RESTED_SECONDS: Final = 2.0
-#: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
-PING_SECONDS: Final = 2.0
+from shared.database.connection_sources import PING_SECONDS, RESTED_SECONDS
+
 _RETURNED: Final = "admin_assistant.returned_at"
 
 
@@ -24,7 +22,7 @@ def check_connections(engine: Engine) -> None:
     def returned(_: Any, record: Any) -> None:
         record.info[_RETURNED] = time.monotonic()
 
-    def lent(connection: Any, record: Any, _: Any) -> None:
+    def borrowed(connection: Any, record: Any, _: Any) -> None:
         since = record.info.get(_RETURNED)
         if since is None:
             return
@@ -41,4 +39,4 @@ def check_connections(engine: Engine) -> None:
                 raise InvalidatePoolError from error
 
     event.listen(engine, "checkin", returned)
-    event.listen(engine, "checkout", lent)
+    event.listen(engine, "checkout", borrowed)

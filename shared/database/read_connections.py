@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
 
 from shared.database import failures
+from shared.database.connection_sources import Borrowed, ConnectionSource
 
 #: A connection returns to the pool after this time even if reads wait. Others wait for the pool too, and it
 #: replaces old connections.
@@ -23,18 +21,18 @@ LONGEST_LOAN: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Loan:
-    """A connection of the pool. ``until`` is a time of the loop."""
+    """A borrowed connection. ``until`` is a time of the loop."""
 
-    pooled: PoolProxiedConnection
+    borrowed: Borrowed
     driver: Any
     until: float
 
 
 class ReadConnections:
-    """Borrows at most ``places`` connections of a pool at a time. For one event loop.
+    """Borrows at most ``places`` connections at a time. For one event loop.
 
-    While reads wait, a connection does not return to the pool between two of them, which would cost more than
-    the read. A new read is served after those that wait, so the waiting is fair.
+    While reads wait, a connection does not return to its source between two of them, which would cost more
+    than the read. A new read is served after those that wait, so the waiting is fair.
     """
 
     def __init__(self, places: int, patience: float) -> None:
@@ -43,22 +41,21 @@ class ReadConnections:
         # Waiting reads. Each gets a connection, or None: a place to borrow one.
         self._waiting: deque[asyncio.Future[_Loan | None]] = deque()
 
-    async def run[Found](self, engine: AsyncEngine, read: Callable[[Any], Awaitable[Found]]) -> Found:
+    async def run[Found](self, source: ConnectionSource, read: Callable[[Any], Awaitable[Found]]) -> Found:
         """The result of one ``read`` on a connection of the driver, outside any transaction.
 
         Raises Unavailable after ``patience`` seconds of waiting, the errors of borrowing a connection, and
         the errors of the read. A connection is not used again after a timeout or any error except a refusal
         by the server.
         """
-        loan = await self._turn() or await self._lend(engine)
+        loan = await self._turn() or await self._borrow(source)
         try:
             found = await read(loan.driver)
         except asyncpg.PostgresError:
             await self._give_back(loan)
             raise
         except BaseException:
-            # Outside a greenlet it is closed at once, without waiting for the server.
-            loan.pooled.invalidate()
+            loan.borrowed.discard()
             self._next(None)
             raise
         if not self._hands_over(loan):
@@ -88,13 +85,13 @@ class ReadConnections:
         if not turn.done():
             turn.set_exception(failures.pool_exhausted(TimeoutError(), self._patience))
 
-    async def _lend(self, engine: AsyncEngine) -> _Loan:
+    async def _borrow(self, source: ConnectionSource) -> _Loan:
         try:
-            pooled = await engine.raw_connection()
+            borrowed = await source.borrow()
         except BaseException:
             self._next(None)
             raise
-        return _Loan(pooled, pooled.driver_connection, asyncio.get_running_loop().time() + LONGEST_LOAN)
+        return _Loan(borrowed, borrowed.driver, asyncio.get_running_loop().time() + LONGEST_LOAN)
 
     def _hands_over(self, loan: _Loan) -> bool:
         """Whether another read waits and takes the connection."""
@@ -110,7 +107,7 @@ class ReadConnections:
 
     async def _give_back(self, loan: _Loan) -> None:
         try:
-            await greenlet_spawn(loan.pooled.close)
+            await loan.borrowed.give_back()
         finally:
             self._next(None)
 

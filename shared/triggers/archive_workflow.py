@@ -5,7 +5,7 @@ are idempotent: each may run twice, even at the same time.
 """
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,13 +59,13 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
             plan = yield ctx.call_activity("plan_archive_run", input=run_id, retry_policy=RETRY)
             done.planned = plan["planned"]
             ctx.set_custom_status(done.status)
-        applied = yield from _apply(ctx, run_id, input.get("idle", 0), done)
-        if applied.remaining and applied.idle < IDLE_ROUNDS:
+        remaining, idle = yield from _apply(ctx, run_id, input.get("idle", 0), done)
+        if remaining and idle < IDLE_ROUNDS:
             following = {"writes": done.planned, "done": done.done, "failed": done.failed}
-            ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": applied.idle} | following)
+            ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": idle} | following)
             return None
         yield from _reconcile(ctx, run_id)
-        if applied.remaining:
+        if remaining:
             reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
         if patient and orchestrations.database_was_away(failure):
@@ -81,21 +81,13 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
     return finished["state"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Applied:
-    """What a generation's rounds left. ``idle`` rounds in a row wrote nothing."""
-
-    remaining: int
-    idle: int
-
-
-@dataclass(slots=True)
 class _Done:
     """How many of the ``planned`` writes are done or failed so far, in all generations."""
 
-    planned: int
-    done: int
-    failed: int
+    def __init__(self, planned: int, done: int, failed: int) -> None:
+        self.planned = planned
+        self.done = done
+        self.failed = failed
 
     @property
     def status(self) -> dict[str, Any]:
@@ -110,8 +102,13 @@ class _Done:
         }
 
 
-def _apply(ctx: OrchestrationContext, run_id: str, idle: int, done: _Done) -> Generator[Any, Any, _Applied]:
-    """Apply until nothing is planned, nothing moves any more, or the generation's rounds are used."""
+def _apply(
+    ctx: OrchestrationContext, run_id: str, idle: int, done: _Done
+) -> Generator[Any, Any, tuple[int, int]]:
+    """Apply until nothing is planned, nothing moves any more, or the generation's rounds are used.
+
+    Returns how many writes remain, and how many rounds in a row wrote nothing.
+    """
     remaining = 0
     for _ in range(ROUNDS_PER_GENERATION):
         progress = yield ctx.call_activity("apply_archive_run", input=run_id, retry_policy=RETRY)
@@ -123,7 +120,7 @@ def _apply(ctx: OrchestrationContext, run_id: str, idle: int, done: _Done) -> Ge
         if not remaining or idle >= IDLE_ROUNDS:
             break
         yield from orchestrations.wait_until(ctx, progress["resume_at"])
-    return _Applied(remaining, idle)
+    return remaining, idle
 
 
 def _reconcile(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:

@@ -53,7 +53,7 @@ class OrchestratedWork(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Workflow:
     """A kind of work with an orchestration for each piece of it.
 

@@ -1,7 +1,6 @@
 """The one timer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -23,11 +22,11 @@ WORKFLOWS: Final[dict[str, Workflow]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class DurableOrchestrations:
     """The orchestrations of the dispatcher's work, at the host that made the call."""
 
-    client: df.DurableFunctionsClient
+    def __init__(self, client: df.DurableFunctionsClient) -> None:
+        self.client = client
 
     async def start(self, work: str, ids: Sequence[UUID]) -> None:
         """See Workflow.start_all."""

@@ -11,13 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.util import greenlet_spawn
 
 from infra.local.postgres import USER
-from shared.clock import SystemClock
 from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.prepared import PreparedRead, PreparedWrite
 from shared.database.repositories.appointments.own_appointments import ONE
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.schemas.appointments import AppointmentListQuery
+from shared.services.appointments.general_reading import GeneralReading
 from shared.services.appointments.reading import AppointmentService
 from shared.settings import Settings
 from tests.benchmarks.ways import new_database
@@ -62,7 +63,7 @@ async def _compared(database: Database, settings: Settings, user: User) -> list[
 
     async def session_read() -> object:
         async with database.reading() as session:
-            return (await session.execute(ONE.statement, parameters)).mappings().all()
+            return (await session.execute(text(ONE.sql), parameters)).mappings().all()
 
     async def pooled_read() -> object:
         return await _pooled(database, ONE, parameters)
@@ -75,7 +76,8 @@ async def _compared(database: Database, settings: Settings, user: User) -> list[
         async with database.session() as session:
             return [await write.rows(session, person) for _ in range(20)]
 
-    service = AppointmentService(database, SystemClock(), settings, lambda: None)  # type: ignore[arg-type,return-value]
+    general = GeneralReading(database, lambda: None)  # type: ignore[arg-type,return-value]
+    service = AppointmentService(database, settings, lambda: general)
     query = AppointmentListQuery(
         window_start=START, window_end=START + timedelta(days=30), limit=_APPOINTMENTS, user_id=user.id
     )

@@ -19,6 +19,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def precise_cpu_seconds(pid: int) -> float:
+    """As :func:`cpu_seconds`, to the nanosecond, without threads that have ended (Linux, sched-stats)."""
+    spent = (task / "schedstat" for task in Path(f"/proc/{pid}/task").iterdir())
+    return sum(int(each.read_text().split()[0]) for each in spent) / 1e9
+
+
 def family_cpu_seconds(pid: int) -> float:
     """As :func:`cpu_seconds`, with the processes it started, and those of them that have ended."""
     parents: dict[int, int] = {}

@@ -18,7 +18,7 @@ from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.notifications import Notification
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.triggers.http.registry import OPERATIONS, GraphAccess, Operation, Ownership
 from tests.integration.api.caller import AUDIENCE, Caller, Response, problem
 from tests.integration.api.conftest import People

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.users import User
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError

@@ -7,7 +7,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.services.identity import verified_tokens
 from shared.services.identity.tokens import InvalidToken, TokenValidator
 from shared.services.identity.verified_tokens import VerifiedToken, VerifiedTokens

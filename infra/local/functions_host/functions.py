@@ -1,7 +1,6 @@
 """The functions of an app as the host sees them: a trigger, other bindings, a retry policy."""
 
 import json
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ DURABLE_TRIGGERS: Mapping[str, str] = {
     ENTITY_TRIGGER: "entityName",
 }
 CLIENT_BINDINGS = frozenset({"durableclient", "orchestrationclient"})
+_DISABLED = re.compile(r"azurewebjobs(?:\.(.+)\.|__(.+)__)disabled", re.IGNORECASE)
+_TRUE = frozenset({"true", "1"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,127}")
 
 
@@ -70,8 +71,11 @@ class Function:
         return str(self.trigger.properties.get("authLevel") or "function").lower()
 
 
-def from_metadata(metadata: RpcFunctionMetadata) -> Function | None:
-    """The function that the worker indexed as `metadata`; None if it has no trigger at all."""
+def from_metadata(metadata: RpcFunctionMetadata, disabled: Collection[str]) -> Function | None:
+    """The function that the worker indexed as `metadata`; None if it has no trigger at all.
+
+    `disabled` are the names in lower case of what the settings switch off.
+    """
     bindings = [_binding(json.loads(raw)) for raw in metadata.raw_bindings]
     trigger = next((binding for binding in bindings if binding.kind.endswith("trigger")), None)
     if trigger is None:
@@ -82,7 +86,7 @@ def from_metadata(metadata: RpcFunctionMetadata) -> Function | None:
         trigger=trigger,
         bindings=bindings,
         retry=metadata.retry_options,
-        disabled=_is_disabled(metadata.name),
+        disabled=metadata.name.lower() in disabled,
         error=_fault(metadata.name, trigger, bindings),
         client_parameters=tuple(b.name for b in bindings if b.kind in CLIENT_BINDINGS),
     )
@@ -112,10 +116,8 @@ def _fault(name: str, trigger: Binding, bindings: Sequence[Binding]) -> str:
     return ""
 
 
-def _is_disabled(name: str) -> bool:
-    """App setting `AzureWebJobs.NAME.Disabled`, or with `__` (Functions docs, "Disable functions")."""
+def disabled_names(settings: Mapping[str, str]) -> frozenset[str]:
+    """By app setting `AzureWebJobs.NAME.Disabled`, or with `__` (Functions docs, "Disable functions")."""
     # Settings are compared without case, as configuration is in the real host.
-    keys = {f"azurewebjobs.{name}.disabled".lower(), f"azurewebjobs__{name}__disabled".lower()}
-    return any(
-        key.lower() in keys and value.strip().lower() in {"true", "1"} for key, value in os.environ.items()
-    )
+    found = (_DISABLED.fullmatch(key) for key, value in settings.items() if value.strip().lower() in _TRUE)
+    return frozenset((match[1] or match[2]).lower() for match in found if match)

@@ -42,27 +42,28 @@ def map_routes(functions: Sequence[Function], prefix: str) -> Routes:
     for a route that is no template: the real host does not start with one.
     """
     routes = Routes()
-    accepted: list[Function] = []
+    accepted: dict[str, list[Function]] = {}
     for function in sorted(functions, key=lambda each: name_order(each.name)):
         if function.error or not function.is_http:
             continue
-        if reason := _refusal(function, accepted):
+        route = _compared(function)
+        if reason := _refusal(function, route, accepted.get(route, ())):
             routes.errors[function.name] = reason
             continue
         template = _template(function, prefix)
-        accepted.append(function)
+        accepted.setdefault(route, []).append(function)
         routes.paths[function.name] = template.text
         routes.router.add(template, function.methods, function)
     return routes
 
 
-def _refusal(function: Function, others: Sequence[Function]) -> str:
-    """The host's reason if it refuses the route of this function alone, else nothing."""
+def _refusal(function: Function, route: str, others: Sequence[Function]) -> str:
+    """The host's reason if it refuses this function alone, else nothing; ``others`` have the same route."""
     # The host compares the start of the text, whatever the prefix: "administration" is refused, too.
-    if _declared(function).strip("/").lower().startswith(_RESERVED):
+    if route.startswith(_RESERVED):
         return "The specified route conflicts with one or more built in routes."
     for other in others:
-        if _conflict(function, other):
+        if _share_a_method(function, other):
             return f"The route specified conflicts with the route defined by function '{other.name}'."
     return ""
 
@@ -92,8 +93,10 @@ def _declared(function: Function) -> str:
     return route if route.strip() else function.name
 
 
-def _conflict(function: Function, other: Function) -> bool:
-    """True if both have the same route, compared as text without case, and a method in common."""
-    if _declared(function).strip("/").lower() != _declared(other).strip("/").lower():
-        return False
+def _compared(function: Function) -> str:
+    """The route as the host compares it: as text, without case."""
+    return _declared(function).strip("/").lower()
+
+
+def _share_a_method(function: Function, other: Function) -> bool:
     return not function.methods or not other.methods or not set(function.methods).isdisjoint(other.methods)

@@ -12,6 +12,7 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -230,7 +231,9 @@ def _split(text: str) -> list[str]:
     return parts
 
 
+@cache
 def _parse_segment(text: str) -> _Segment:
+    """A segment; the routes of an app have most of theirs in common."""
     pieces = _pieces(text)
     parameters = [piece for piece in pieces if isinstance(piece, Parameter)]
     if not parameters:

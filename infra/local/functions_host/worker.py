@@ -264,7 +264,9 @@ class Worker:
         if "HttpUri" in answer.capabilities:
             raise StartupError(f"{script} uses HTTP streaming, which this host does not have")
         metadata = (await runtime.functions_metadata_request(request)).function_metadata_results or []
-        return [function for entry in metadata if (function := functions.from_metadata(entry)) is not None]
+        disabled = functions.disabled_names(os.environ)
+        made = (functions.from_metadata(entry, disabled) for entry in metadata)
+        return [function for function in made if function is not None]
 
 
 def _prefer_packages_of(app: Path) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
 from shared.database.models.event_columns import EventColumns
+from shared.domain.appointments.version import appointment_version
 from shared.domain.overlaps.status import Exclusion
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Appointment(EventColumns, Base):
@@ -73,11 +72,6 @@ class Appointment(EventColumns, Base):
     def version(self) -> int:
         """The version for optimistic locking."""
         return appointment_version(self.updated_at)
-
-
-def appointment_version(updated_at: datetime) -> int:
-    """The version of an appointment that was last changed at this microsecond."""
-    return (updated_at - _EPOCH) // timedelta(microseconds=1)
 
 
 def intersects(start: Any, end: Any) -> Iterator[ColumnElement[bool]]:

@@ -3,16 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from uuid import UUID
 
-
-class Role(StrEnum):
-    """App roles of Entra ID. The values are the role names in the token (design.md, Who may)."""
-
-    USER = "User"
-    ADMIN = "Admin"
-    AUDITOR = "Auditor"
+from shared.domain.identity.roles import Role
+from shared.errors import Forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +73,9 @@ class SignedIn:
     def fingerprint(self) -> bytes:
         """Identifies an assertion without containing it."""
         return hashlib.sha256(self.assertion.encode()).digest()
+
+
+def require_active(active: bool | None) -> None:
+    """Refuse (403) a deactivated person, whatever the token says. None is a person without an account."""
+    if active is False:
+        raise Forbidden("this user is deactivated", code="user_deactivated")

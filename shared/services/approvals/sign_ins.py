@@ -3,16 +3,19 @@
 Only tokens show roles. Cheap checks come first, so most requests load nothing of this module.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.approvals.admin_sightings import AdminSightings
 from shared.domain.identity.caller import Caller
-from shared.services.audit.recording import AuditWriter
+
+if TYPE_CHECKING:
+    from shared.services.audit.recording import AuditWriter
 
 #: The database is queried about a caller this often. So another instance's sighting is known after this time.
 ASKED_EVERY: Final = timedelta(minutes=1)
@@ -33,7 +36,8 @@ class _Noted:
 class AdminSignIns:
     """Remembers Admins, and ends the approvals given to a person who signs in without the role."""
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(self, database: Database, clock: Clock, audit: "Callable[[], AuditWriter]") -> None:
+        """``audit`` makes the writer when it is first needed."""
         self._database = database
         self._sightings = AdminSightings(database)
         self._clock = clock
@@ -75,6 +79,6 @@ class AdminSignIns:
         async with self._database.session() as session:
             approvals = MailboxApprovalRepository(session)
             for approval in await approvals.given_to(caller.tenant_id, person):
-                effects = ApprovalEffects(session, self._audit, now)
+                effects = ApprovalEffects(session, self._audit(), now)
                 await effects.end(approval, ApprovalState.LAPSED, "system:admin_sign_ins")
             await approvals.saw_without_role(caller.tenant_id, person)

@@ -1,16 +1,16 @@
 """Writes the audit: one row for each state change, in the transaction of the change (domain.md 7.1)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID, uuid4
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.clock import Clock
-from shared.database.repositories.audit.audit import AuditRepository
 from shared.domain.audit.values import separate
 from shared.services.person_keys.keys import PersonKeys
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 type Outcome = Literal["success", "failure"]
 type AuditRow = Mapping[str, Any]
@@ -39,7 +39,7 @@ class AuditWriter:
 
     async def record(
         self,
-        session: AsyncSession,
+        session: "AsyncSession",
         *,
         action: str,
         resource_type: str,
@@ -59,13 +59,16 @@ class AuditWriter:
         fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
         await self.record_all(session, [fact])
 
-    async def record_all(self, session: AsyncSession, facts: Sequence[AuditFact]) -> None:
+    async def record_all(self, session: "AsyncSession", facts: Sequence[AuditFact]) -> None:
         """As ``record``: one row for each fact, in one statement."""
         await self.add(session, [await self.row(fact) for fact in facts])
 
-    async def add(self, session: AsyncSession, rows: Sequence[AuditRow]) -> None:
+    async def add(self, session: "AsyncSession", rows: Sequence[AuditRow]) -> None:
         """Add rows made by ``row`` to the transaction of ``session``, in one statement."""
         if rows:
+            # Every service has a writer, but most requests write nothing (cold start).
+            from shared.database.repositories.audit.audit import AuditRepository
+
             await AuditRepository(session).add(rows)
 
     async def row(self, fact: AuditFact) -> AuditRow:

@@ -7,17 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.users import User
 from shared.database.repositories.identity.users import UserRepository
-from shared.domain.identity.caller import Caller
-from shared.errors import Forbidden, NotFound
+from shared.domain.identity.caller import Caller, require_active
+from shared.errors import NotFound
 
 #: Owns nothing: the scope of an application or a caller without a user row (design.md, Who may).
 NOBODY = UUID(int=0)
-
-
-def require_active(active: bool | None) -> None:
-    """Refuse (403) a deactivated person, whatever the token says. None is a person without an account."""
-    if active is False:
-        raise Forbidden("this user is deactivated", code="user_deactivated")
 
 
 class Access:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.errors import Unauthenticated
 from shared.services.identity.verified_tokens import VerifiedToken, VerifiedTokens
 

@@ -12,7 +12,6 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.system import SystemSetting
 from shared.database.repositories.operation.system_settings import SystemSettingRepository
-from shared.database.unit_of_work import UnitOfWork
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.first_sign_in import FirstSignIn
@@ -110,7 +109,7 @@ class SystemSettings:
             row = await SystemSettingRepository(session).get(tenant_id)
         values = self._defaults.changed(row.chosen if row is not None else {})
         # An open transaction's write is not visible to others yet, so it is not cached.
-        if UnitOfWork.current(self._database) is None:
+        if not self._database.in_unit_of_work:
             self._kept[tenant_id] = values, now + KEPT_FOR
             if len(self._kept) > _MOST_TENANTS:
                 self._kept.popitem(last=False)

@@ -10,8 +10,9 @@ from shared.database.models.users import User
 from shared.database.repositories.identity.invitations import InvitationRepository
 from shared.database.repositories.identity.users import UserRepository
 from shared.domain.calendars.calendar_port import CalendarDirectory, Mailbox
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
 from shared.domain.identity.first_sign_in import FirstSignIn, InvitationState, invited_addresses
+from shared.domain.identity.roles import Role
 from shared.errors import Conflict, Forbidden
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access

@@ -7,7 +7,7 @@ from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(

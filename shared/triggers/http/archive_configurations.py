@@ -13,7 +13,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatc
 if TYPE_CHECKING:
     from shared.services.configurations.saving import ScheduledConfiguration
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.runs.archive_run import RunMode
 from shared.schemas import archive_runs, base, paging
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
@@ -14,7 +13,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 if TYPE_CHECKING:
     from shared.services.archiving.service import StartedRun
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(
@@ -33,6 +32,8 @@ async def start_archive_run(
     request: Request[archive_runs.ArchiveRunStart, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
     """Answers at once. The run is at ``Location`` (domain.md 2.11)."""
+    from shared.domain.runs.archive_run import RunMode
+
     started = await request.app.archiving.start_run(
         request.caller,
         request.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.schemas import audit, base, paging
 from shared.triggers.http.continuation import CONTINUED, continued_at
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint

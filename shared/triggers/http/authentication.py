@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:

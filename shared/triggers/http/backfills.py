@@ -14,7 +14,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 if TYPE_CHECKING:
     from shared.services.backfilling.service import BackfillView
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 _ROUTE = "v1/archive-configurations/{id}/backfill"
 

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import azure.durable_functions as df
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.triggers.http.messages import Handler, Reply, Request
 from shared.triggers.http.registry import GraphAccess, IfMatch, Operation, Ownership, register
-from shared.triggers.http.serving import answer
 
 __all__ = ["Reply", "Request", "endpoint", "new_blueprint"]
 
 
-def new_blueprint() -> Blueprint:
-    """An empty blueprint, for one module of endpoints."""
-    return Blueprint()  # type: ignore[no-untyped-call]
+def new_blueprint(*, durable: bool = False) -> Blueprint:
+    """An empty blueprint, for one module of endpoints; ``durable`` where some take the durable client.
+
+    A plain one makes a durable one for each of those.
+    """
+    return df.Blueprint() if durable else Blueprint()  # type: ignore[no-untyped-call,return-value] # one has what the other has
 
 
 def endpoint[Served: Handler[Any, Any, Any]](
@@ -59,10 +62,10 @@ def endpoint[Served: Handler[Any, Any, Any]](
         name: str = handler.__name__
 
         async def function(req: HttpRequest) -> HttpResponse:
-            return await answer(operation, req, None)
+            return await _answer(operation, req, None)
 
         async def durable_function(req: HttpRequest, client: Any) -> HttpResponse:
-            return await answer(operation, req, client)
+            return await _answer(operation, req, client)
 
         function.__name__ = durable_function.__name__ = name
         operation = Operation(
@@ -98,3 +101,10 @@ def endpoint[Served: Handler[Any, Any, Any]](
         return handler
 
     return declare
+
+
+async def _answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
+    # Loaded at the first request, not when the worker indexes the app (cold start).
+    from shared.triggers.http.serving import answer
+
+    return await answer(operation, req, client)

@@ -21,10 +21,6 @@ _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_ALLOWED_HEADERS = (
-    "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
-    "x-correlation-id, x-requested-by"
-)
 _EXPOSED_HEADERS = (
     "content-disposition, etag, idempotency-replayed, link, location, retry-after, traceparent, "
     "www-authenticate, x-correlation-id, x-next-cursor, x-next-offset, x-total-length"
@@ -86,17 +82,6 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
             "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
         }
     return headers
-
-
-def preflight_headers(methods: Sequence[str]) -> dict[str, str]:
-    """Headers of the answer to OPTIONS."""
-    offered = ", ".join([*methods, "OPTIONS"])
-    return {
-        "Allow": offered,
-        "Access-Control-Allow-Methods": offered,
-        "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
-        "Access-Control-Max-Age": "600",
-    }
 
 
 def source_address(headers: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.database.models.people import UserErasure
     from shared.schemas.paging import Slice
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 _PARTS: Final = {
     "X-Next-Offset": "Where the next part begins; absent from the last one.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.schemas import base, invitations, mailbox_approvals, paging, users
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, EVERYONE, GraphAccess, Ownership

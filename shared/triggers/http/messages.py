@@ -1,14 +1,13 @@
 """The input and output of a handler."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.domain.expected_version import ExpectedVersion
-from shared.domain.identity.caller import Caller
 from shared.schemas import base, rendered
-from shared.triggers.http.list_cursors import ListIdentity
 from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
@@ -17,33 +16,35 @@ if TYPE_CHECKING:
 
     from shared.application import Application
     from shared.domain.calendars.calendar_port import CalendarStore
-    from shared.domain.identity.caller import SignedIn
+    from shared.domain.expected_version import ExpectedVersion
+    from shared.domain.identity.caller import Caller, SignedIn
     from shared.services.categories.catalogue import OutlookCategories
+    from shared.triggers.http.list_cursors import ListIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Request[Body: base.Input, Query: base.Input]:
     """The input of a handler: the services, the typed request, and for durable ones the durable client."""
 
-    app: "Application"
+    app: Application
     body: Body
     query: Query
     path: Mapping[str, UUID]
     relative_path: str
     identity: Caller | None
     expected: ExpectedVersion
-    client: "DurableFunctionsClient | None"
+    client: DurableFunctionsClient | None
     #: The list of the request. Its cursors are bound to it.
     listed: ListIdentity
     graph: GraphAccess = GraphAccess.NONE
     #: The header Accept, as sent.
     accept: str = ""
     #: The person with their token. None for applications and public operations.
-    signed_in: "SignedIn | None" = field(default=None, repr=False)
+    signed_in: SignedIn | None = None
     #: The values of the route's texts, as sent.
     texts: Mapping[str, str] = field(default_factory=dict)
 
-    def calendars_of(self, mailbox: UUID) -> "CalendarStore":
+    def calendars_of(self, mailbox: UUID) -> CalendarStore:
         """Graph for the mailbox of this object id, with the permission that the operation declares.
 
         On behalf of the caller only where it is their own mailbox and they signed in; an Admin reaches
@@ -54,11 +55,11 @@ class Request[Body: base.Input, Query: base.Input]:
             return self.app.calendars.in_tenant(self.caller.tenant_id)
         return self.app.calendars_for(person)
 
-    def categories_of(self, mailbox: UUID) -> "OutlookCategories":
+    def categories_of(self, mailbox: UUID) -> OutlookCategories:
         """Outlook's categories of the mailbox of this object id, with the permission as ``calendars_of``."""
         return self.app.outlook_categories(self.caller.tenant_id, self._acting_person(mailbox))
 
-    def _acting_person(self, mailbox: UUID) -> "SignedIn | None":
+    def _acting_person(self, mailbox: UUID) -> SignedIn | None:
         """The person whose own permission is used for the mailbox. None means the application's."""
         if self.graph is GraphAccess.NONE:
             raise RuntimeError("the operation declares no access to Microsoft Graph")
@@ -79,14 +80,14 @@ class Request[Body: base.Input, Query: base.Input]:
         return self.path["id"]
 
     @property
-    def durable_client(self) -> "DurableFunctionsClient":
+    def durable_client(self) -> DurableFunctionsClient:
         """The durable client of an operation declared with ``durable=True``."""
         if self.client is None:
             raise RuntimeError("the operation is not declared with durable=True")
         return self.client
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reply[Model: BaseModel | None]:
     """A successful answer. ``location`` is a path below the prefix. ``version`` becomes the ETag.
 
@@ -95,7 +96,7 @@ class Reply[Model: BaseModel | None]:
     unchanged instead of a model.
     """
 
-    body: "Model | rendered.Rendered[Model] | rendered.RenderedPage[Any]"
+    body: Model | rendered.Rendered[Model] | rendered.RenderedPage[Any]
     location: str | None = None
     version: int | str | None = None
     retry_after: int | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
 from shared.triggers.http import problem_responses

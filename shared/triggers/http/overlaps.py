@@ -6,8 +6,6 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
-from shared.domain.overlaps.status import OverlapStatus
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
 from shared.triggers.archive_workflow import start_archive_run as start_run
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     from shared.services.overlaps.resolving import OverlapResult
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(
@@ -73,6 +71,7 @@ async def resolve_overlaps(
     A resolution that the caller may not make fails as if its overlap did not exist. If all fail this way, the
     answer is 404. When the request is sent again, earlier results stay.
     """
+    from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
     from shared.services.overlaps.resolving import GroupChoice, OverlapResult
 
     choices = [
@@ -147,6 +146,8 @@ def _outcome(group_id: UUID, found: OverlapResult | AdminAssistantError) -> over
             reason=found.detail,
             errors=[problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in errors],
         )
+    from shared.domain.overlaps.status import OverlapStatus
+
     return overlaps.OverlapOutcome(
         id=group_id,
         outcome="decided" if found.changed else "unchanged",

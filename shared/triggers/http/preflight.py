@@ -5,13 +5,21 @@ The names matter: the host tries functions in the order of their names, and the 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from shared.errors import MethodNotAllowed, NotFound
 from shared.schemas import base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.exchange import preflight_headers
 from shared.triggers.http.registry import Ownership, methods_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 blueprint = new_blueprint()
+_ALLOWED_HEADERS = (
+    "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
+    "x-correlation-id, x-requested-by"
+)
 
 
 @endpoint(
@@ -29,7 +37,7 @@ async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     methods = methods_of(request.relative_path)
     if not methods:
         raise NotFound("there is no such path")
-    return Reply(None, headers=preflight_headers(methods))
+    return Reply(None, headers=_headers(methods))
 
 
 @endpoint(
@@ -51,3 +59,14 @@ async def z_unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None
     if not methods:
         raise NotFound("there is no such path")
     raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"])
+
+
+def _headers(methods: Sequence[str]) -> dict[str, str]:
+    """Headers of the answer to OPTIONS."""
+    offered = ", ".join([*methods, "OPTIONS"])
+    return {
+        "Allow": offered,
+        "Access-Control-Allow-Methods": offered,
+        "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+        "Access-Control-Max-Age": "600",
+    }

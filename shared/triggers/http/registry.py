@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 
 if TYPE_CHECKING:
     from azure.functions import HttpResponse
@@ -57,7 +57,7 @@ class IfMatch(StrEnum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One HTTP function. ``roles`` is None if no token is required. ``errors`` are its own error statuses."""
 
@@ -188,6 +188,8 @@ def _segments(path: str) -> Sequence[str]:
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
+#: Their methods and routes.
+_PLACES: Final[set[tuple[str, str]]] = set()
 
 
 def register(operation: Operation) -> None:
@@ -195,12 +197,13 @@ def register(operation: Operation) -> None:
 
     Raises ValueError if its id, or its method and route, is taken, or if its id sorts after ``LAST``.
     """
-    for known in OPERATIONS.values():
-        if known.id == operation.id or (known.method, known.route) == (operation.method, operation.route):
-            raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
+    place = operation.method, operation.route
+    if operation.id in OPERATIONS or place in _PLACES:
+        raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
     if operation.id.upper() > LAST.upper():
         raise ValueError(f"{operation.id} is never reached: its name sorts behind {LAST}")
     OPERATIONS[operation.id] = operation
+    _PLACES.add(place)
 
 
 def methods_of(path: str) -> list[str]:

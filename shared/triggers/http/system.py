@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 from shared.schemas import base, system
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
@@ -12,7 +12,7 @@ from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownershi
 if TYPE_CHECKING:
     from shared.services.operation.system_settings import SettingsInForce
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 _WATCHERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
 

@@ -10,7 +10,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 from shared.triggers.verification_workflow import start_verification as start_orchestration
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 _FINDING = "v1/verifications/{id}/findings/{finding_id}"
 

@@ -161,7 +161,7 @@ async def test_elsewhere_the_registration_proves_itself_by_its_secret(
 def request_of(api: Caller, oid: UUID, graph: GraphAccess, *roles: str) -> Any:
     from shared.domain.expected_version import ANY_VERSION
     from shared.domain.identity.caller import Caller as Identity
-    from shared.domain.identity.caller import Role
+    from shared.domain.identity.roles import Role
     from shared.schemas.base import NoBody, NoQuery
     from shared.triggers.http.list_cursors import ListIdentity
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import telemetry
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 
 
 @pytest.fixture

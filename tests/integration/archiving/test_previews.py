@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from shared import telemetry
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.domain.planning.archive_plan import Action
 from shared.errors import NotFound
 from shared.services.archiving.context import ArchivingPorts

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from shared import telemetry
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.domain.runs.outcome import Outcome
 from shared.graph.retry import RetryPolicy
 from shared.services.archiving.context import ArchivingPorts

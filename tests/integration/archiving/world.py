@@ -17,7 +17,8 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.domain.action_items.items import Answer
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.domain.runs.archive_run import RunMode
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient

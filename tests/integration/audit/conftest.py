@@ -14,7 +14,8 @@ from shared import telemetry
 from shared.application import Application, use_application
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.schemas.audit import AuditEntryResource, AuditListQuery, AuditVerification, AuditVerificationQuery
 from shared.services.audit.anchors import AuditAnchors
 from shared.services.audit.recording import AuditWriter

@@ -50,7 +50,7 @@ async def archive(connection: Any, owner: UUID, name: str, source: UUID, archive
 async def test_archives_of_others_wait_for_an_approval_and_hold_private_events_masked(
     former: Former,
 ) -> None:
-    database = await former("Whose calendar")
+    database = await former("The mailbox of origin")
     ada, bob = uuid4(), uuid4()
     async with administrator(database.owner) as connection:
         await connection.execute(_USER, ada, TENANT, ADA, "ada@example.com")

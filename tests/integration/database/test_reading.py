@@ -5,11 +5,10 @@ import os
 import signal
 
 import pytest
-from sqlalchemy import Float, bindparam, func, select, text
+from sqlalchemy import text
 
 from shared.database import pool_checks
 from shared.database.engine import Database
-from shared.database.models.users import User
 from shared.database.prepared import PreparedRead
 from shared.errors import Unavailable
 from shared.settings import Settings
@@ -115,11 +114,11 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_a_ping(
 
 
 def _sleep() -> PreparedRead:
-    return PreparedRead(select(func.pg_sleep(bindparam("seconds", type_=Float))))
+    return PreparedRead("SELECT pg_sleep(:seconds)")
 
 
 async def test_a_prepared_read_of_a_unit_sees_what_the_unit_wrote(database: Database) -> None:
-    count = PreparedRead(select(func.count(User.id).label("users")))
+    count = PreparedRead("SELECT count(*) AS users FROM users")
     async with database.unit_of_work():
         async with database.session() as session:
             await Factory(session).user()
@@ -221,7 +220,7 @@ async def test_a_connection_that_breaks_under_a_read_is_not_handed_on(
     settings: Settings, worker_database: TestDatabase
 ) -> None:
     database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
-    backend = PreparedRead(select(func.pg_backend_pid().label("pid")))
+    backend = PreparedRead("SELECT pg_backend_pid() AS pid")
     try:
         pid = (await database.fetch(backend, {}))[0]["pid"]
         broken, waiting = (

@@ -207,7 +207,7 @@ def keyed() -> dict[str, str]:
 
 def auditor() -> Any:
     from shared.domain.identity.caller import Caller as Acting
-    from shared.domain.identity.caller import Role
+    from shared.domain.identity.roles import Role
 
     return Acting.user(TENANT, uuid4(), [Role.AUDITOR])
 

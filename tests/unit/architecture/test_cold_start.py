@@ -15,3 +15,21 @@ def test_indexing_the_app_loads_nothing_that_only_requests_need() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "[]"
+
+
+def test_a_first_read_loads_no_sqlalchemy() -> None:
+    loaded = (
+        *(
+            "shared.triggers.http.serving",
+            "shared.services.identity.tokens",
+            "shared.services.identity.signing_keys",
+        ),
+        *("shared.services.approvals.sign_ins", "shared.services.operation.rate_limit"),
+        *(
+            "shared.services.appointments.reading",
+            "shared.schemas.appointments",
+        ),
+    )
+    code = f"import sys\nimport {', '.join(loaded)}\nprint('sqlalchemy' in sys.modules, end='')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "False"

@@ -12,52 +12,22 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Label,
-    Text,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal_column,
-    select,
-    true,
-    tuple_,
-)
+import orjson
 
 from shared.database.counting import why_not_sql
 from shared.database.engine import Database
-from shared.database.models.appointments import Appointment, intersects
-from shared.database.models.archived_events import ArchivedEvent
-from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.models.users import User
 from shared.database.prepared import PreparedRead
-from shared.database.repositories.base import Keyset
-from shared.database.repositories.identity.disclosure import disclosed
 from shared.domain.identity.caller import Caller
-from shared.domain.identity.disclosure import MASKED_SENSITIVITY, PRIVATE
+from shared.domain.identity.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
+
+#: As ``shared.database.repositories.base.Keyset``, whose module loads SQLAlchemy.
+type _Keyset = tuple[datetime, UUID]
 
 _ACTIVE = "caller_active"
-#: As tables, not classes: the ORM would configure all mappers before the first statement (cold start).
-_USERS, _APPOINTMENTS, _MAP = User.__table__, Appointment.__table__, ArchivedEvent.__table__
-_PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
-#: The column name of the verdict, and its value for an event that counts.
-_KEPT = "verdict"
-_NONE: ColumnElement[str] = literal_column("'counts'", Text)
-#: Why an appointment counts no time, else ``_NONE``. It is one scalar query, so PostgreSQL reads the map only
-#: for the rows of the page, after sorting. A join would read it for every row of the range.
-_VERDICT: ColumnElement[str] = (
-    select(func.coalesce(literal_column(why_not_sql("appointments", "archived_events"), Text), _NONE))
-    .where(_MAP.c.id == _EVENT.archived_event_id)
-    .correlate(_APPOINTMENTS)
-    .scalar_subquery()
-)
-_CONFIGURATION = ArchiveConfiguration.__table__.c
+#: People see their own events whole, and of other people's only normal ones.
+_SHOWN = f"(appointments.sensitivity = '{NORMAL}' OR appointments.origin_mailbox_id = users.object_id)"
 #: Columns whose public name differs from the column name.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
-_SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
 #: Replaces another person's private event (``shared.domain.identity.disclosure``).
 _UNIFORM: dict[str, str] = {
     **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
@@ -72,67 +42,64 @@ _UNIFORM: dict[str, str] = {
     **dict.fromkeys(("source_deleted_at", "organizer"), "NULL"),
     "body_type": "'text'",
     "attendees": "'[]'::jsonb",
+    "updated_at": "appointments.created_at",
 }
-
-
-def _seen(name: str) -> ColumnElement[Any]:
-    column: ColumnElement[Any] = _EVENT[_COLUMNS.get(name, name)]
-    if name == "updated_at":
-        return case((_SHOWN, column), else_=_EVENT.created_at).label(name)
-    if name in _UNIFORM:
-        return case((_SHOWN, column), else_=literal_column(_UNIFORM[name], column.type)).label(name)
-    return column.label(name)
-
-
-_RECORDED: tuple[ColumnElement[Any], ...] = tuple(
-    _seen(name)
-    for name in (
-        *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
-        *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
-        *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
-    )
+_JSON = ("organizer", "attendees")
+_INSTANTS = ("start", "end", "source_deleted_at")
+_RECORDED = (
+    *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
+    *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
+    *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
 )
-_JUDGED: tuple[ColumnElement[Any], ...] = (
-    *_RECORDED,
-    (_SHOWN & _EVENT.source_deleted_at.is_not(None)).label("source_deleted"),
-    case((_SHOWN, _EVENT.unresolved)).label("unresolved"),
-    case((_SHOWN, _VERDICT)).label(_KEPT),
-)
-
-
-def _told_verdict(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[Any], ...]:
-    """The columns, with the verdict replaced by its meaning."""
-    *others, verdict = columns
-    kept = verdict.element if isinstance(verdict, Label) else verdict
-    counts, reason = kept == _NONE, func.nullif(kept, _NONE)
-    return (*others, counts.label("counts"), reason.label("reason_code"))
-
-
-_DETAIL: tuple[ColumnElement[Any], ...] = tuple(
-    _seen(name)
-    for name in (
-        *("body", "body_type", "organizer", "attendees", "ical_uid", "revision", "created_at", "updated_at"),
-    )
-)
+_DETAIL = ("body", "body_type", *_JSON, "ical_uid", "revision", "created_at", "updated_at")
+#: The verdict of an event that counts.
+_COUNTS = "'counts'"
+#: Why an appointment counts no time, else ``_COUNTS``. It is one scalar query, so PostgreSQL reads the map
+#: only for the rows of the page, after sorting. A join would read it for every row of the range.
+_VERDICT = f"""
+    (SELECT coalesce({why_not_sql("appointments", "archived_events")}, {_COUNTS}) FROM archived_events
+      WHERE archived_events.id = appointments.archived_event_id)"""  # noqa: S608
 #: Rows of an archive of another person's calendar are closed when its approval ends. An approval that was
 #: given to an Admin is not valid here for a caller without that role (domain.md 6.5).
-_CLOSED = (
-    select(_CONFIGURATION.id)
-    .where(
-        _CONFIGURATION.id == _EVENT.configuration_id,
-        (_CONFIGURATION.open_until <= func.now())
-        | (_CONFIGURATION.open_until.is_not(None) & _CONFIGURATION.given_to_admin),
+_CLOSED = """EXISTS (
+    SELECT archive_configurations.id FROM archive_configurations
+     WHERE archive_configurations.id = appointments.configuration_id
+       AND (archive_configurations.open_until <= now()
+            OR archive_configurations.open_until IS NOT NULL AND archive_configurations.given_to_admin))"""
+_CALLER = "users.tenant_id = :tenant AND users.object_id = :object"
+
+
+def _seen(name: str) -> str:
+    """A column as the caller sees it, under its public name."""
+    column = f"appointments.{_COLUMNS.get(name, name)}"
+    if name in _UNIFORM:
+        column = f"CASE WHEN {_SHOWN} THEN {column} ELSE {_UNIFORM[name]} END"
+    return f'{column}::text AS "{name}"' if name in _JSON else f'{column} AS "{name}"'
+
+
+#: What a list tells of a row.
+_JUDGED = ", ".join(
+    (
+        *map(_seen, _RECORDED),
+        f"{_SHOWN} AND appointments.source_deleted_at IS NOT NULL AS source_deleted",
+        f"CASE WHEN {_SHOWN} THEN appointments.unresolved END AS unresolved",
+        f"CASE WHEN {_SHOWN} THEN {_VERDICT} END AS verdict",
     )
-    .correlate(_APPOINTMENTS)
-    .exists()
 )
-_CALLER = (_PERSON.tenant_id == bindparam("tenant"), _PERSON.object_id == bindparam("object"))
-ONE = PreparedRead(
-    select(_PERSON.active.label(_ACTIVE), *_told_verdict(_JUDGED), *_DETAIL)
-    .select_from(_USERS)
-    .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")) & ~_CLOSED)
-    .where(*_CALLER)
-)
+
+
+ONE = PreparedRead(f"""
+    SELECT users.active AS {_ACTIVE}, mine.*, mine.verdict = {_COUNTS} AS counts,
+           nullif(mine.verdict, {_COUNTS}) AS reason_code
+      FROM users
+      LEFT JOIN LATERAL (
+           SELECT {_JUDGED},
+                  {", ".join(map(_seen, _DETAIL))}
+             FROM appointments
+            WHERE appointments.owner_id = users.id AND appointments.id = :id AND NOT {_CLOSED}
+           ) AS mine ON true
+     WHERE {_CALLER}
+""")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +121,12 @@ class OwnAppointments:
         own = await self._read(ONE, caller, {"id": appointment_id})
         rows = [dict(row) for row in own.rows]
         for row in rows:
-            del row[_ACTIVE]
+            del row[_ACTIVE], row["verdict"]
+            row |= {name: orjson.loads(row[name]) for name in _JSON if row[name] is not None}
         return Own(own.active, rows)
 
     async def list(
-        self, caller: Caller, start: datetime, end: datetime, after: Keyset | None, limit: int
+        self, caller: Caller, start: datetime, end: datetime, after: _Keyset | None, limit: int
     ) -> Own:
         """Those that intersect ``[start, end)``, by start. ``after`` is (start, id).
 
@@ -181,38 +149,33 @@ class OwnAppointments:
 @cache
 def _page(behind: bool) -> PreparedRead:
     """A page: the first one, or the one ``behind`` the end of another."""
-    mine = (
-        select(*_JUDGED)
-        .select_from(_APPOINTMENTS)
-        .where(_EVENT.owner_id == _PERSON.id, ~_CLOSED, *intersects(bindparam("start"), bindparam("end")))
-    )
-    if behind:
-        end = tuple_(
-            bindparam("after_start", type_=_EVENT.start_at.type),
-            bindparam("after_id", type_=_EVENT.id.type),
-        )
-        mine = mine.where(tuple_(_EVENT.start_at, _EVENT.id) > end)
-    order = (_EVENT.start_at, _EVENT.id)
-    page = mine.correlate(_USERS).order_by(*order).limit(bindparam("limit")).lateral("page")
+    after = "AND (appointments.start_at, appointments.id) > (:after_start, :after_id)" if behind else ""
+    told = ", ".join(_told(name) for name in (*_RECORDED, "source_deleted", "unresolved"))
     # Reading the columns one by one would take the driver longer than the rest of the request.
-    told = [_told(column).label(column.name) for column in _told_verdict(tuple(page.c))]
-    shown = select(*told).correlate(page).lateral("shown")
-    summary = cast(func.row_to_json(literal_column("shown")), Text)
-    return PreparedRead(
-        select(_PERSON.active.label(_ACTIVE), page.c.id, page.c.start, summary.label("summary"))
-        .select_from(_USERS)
-        .outerjoin(page, true())
-        .outerjoin(shown, true())
-        .where(*_CALLER)
-        .order_by(page.c.start, page.c.id)
-    )
+    return PreparedRead(f"""
+        SELECT users.active AS {_ACTIVE}, page.id, page.start, row_to_json(shown)::text AS summary
+          FROM users
+          LEFT JOIN LATERAL (
+               SELECT {_JUDGED}
+                 FROM appointments
+                WHERE appointments.owner_id = users.id AND NOT {_CLOSED} AND appointments.start_at < :end
+                  AND (appointments.end_at > :start
+                       OR appointments.start_at = appointments.end_at AND appointments.start_at >= :start)
+                  {after}
+                ORDER BY appointments.start_at, appointments.id
+                LIMIT :limit) AS page ON true
+          LEFT JOIN LATERAL (
+               SELECT {told}, page.verdict = {_COUNTS} AS counts,
+                      nullif(page.verdict, {_COUNTS}) AS reason_code) AS shown ON true
+         WHERE {_CALLER}
+         ORDER BY page.start, page.id
+    """)  # noqa: S608
 
 
-def _told(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _told(name: str) -> str:
     """A value in pydantic's format: instants in UTC with Z, with microseconds if there are any."""
-    if not isinstance(column.type, DateTime):
-        return column
-    pattern, zero, none = (
-        literal_column(f"'{text}'", Text) for text in ('YYYY-MM-DD"T"HH24:MI:SS.US"Z"', ".000000Z", "Z")
-    )
-    return func.replace(func.to_char(func.timezone(literal_column("'UTC'"), column), pattern), zero, none)
+    column = f'page."{name}"'
+    if name in _INSTANTS:
+        pattern = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+        column = f"replace(to_char(timezone('UTC', {column}), '{pattern}'), '.000000Z', 'Z')"
+    return f'{column} AS "{name}"'

@@ -2,17 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
-
 from shared.database.engine import Database
-from shared.database.models.mailbox_approvals import AdminSighting
 from shared.database.prepared import PreparedRead
 
-_SIGHTING = AdminSighting.__table__.c
 _KNOWN = PreparedRead(
-    select(_SIGHTING.object_id).where(
-        _SIGHTING.tenant_id == bindparam("tenant"), _SIGHTING.object_id == bindparam("person")
-    )
+    "SELECT object_id FROM admin_sightings WHERE tenant_id = :tenant AND object_id = :person"
 )
 
 
