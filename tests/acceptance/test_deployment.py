@@ -208,7 +208,7 @@ async def test_staging_goes_first_and_killed_activities_lose_nothing(
     )
     assert deployed == ["b" * 40] * 2
     assert 0 < at_kill < EVENTS
-    assert (ended["state"], len(copies), doubled) == ("completed", EVENTS, 0)
+    assert (ended["status"], len(copies), doubled) == ("completed", EVENTS, 0)
 
 
 async def test_this_version_on_the_schema_of_the_next(

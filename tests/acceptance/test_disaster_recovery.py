@@ -38,8 +38,8 @@ async def test_a_restored_database_loses_and_doubles_nothing(
         person = Person(
             stack, Api(stack.client, stack.api, await stack.token()), person.address, person.user_id
         )
-        checks = {check["name"]: check["state"] for check in (await person.get("system/doctor"))["checks"]}
-        kinds = {finding["reason"] for finding in await verified(person, archived)}
+        checks = {check["name"]: check["status"] for check in (await person.get("system/doctor"))["checks"]}
+        kinds = {finding["reason_code"] for finding in await verified(person, archived)}
         await person.archive(archived)
         again = await person.archive(archived)
         subjects = await person.subjects()
