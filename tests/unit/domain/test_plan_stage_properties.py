@@ -1,6 +1,7 @@
 """What holds for every calendar under every policy (domain.md 2-6)."""
 
 from collections.abc import Sequence
+from copy import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from zoneinfo import ZoneInfo
@@ -102,7 +103,8 @@ def test_every_event_of_the_window_has_exactly_one_outcome(
 def test_the_plan_of_an_archived_window_is_empty(
     data: st.DataObject, events: list[SourceEvent], policies: PlanPolicies
 ) -> None:
-    rows = rows_of(data, events)
+    # Writes in flight are reconciled before the next plan. Until then two duplicates may both be created.
+    rows = {key: replace(row, under_way=False) for key, row in rows_of(data, events).items()}
     first = plan_all(SPRING, [events], rows, policies=policies)
     rows, overlaps = apply(first.decisions, rows), store(first.groups, {})
     again = plan_all(SPRING, pages_of(data, events), rows, policies=policies, overlaps=overlaps)
