@@ -47,6 +47,7 @@ class Examples:
         self.answers: dict[str, Json] = {}
         self.bodies: dict[str, Json] = {}
         self.parameters: dict[str, Json] = {}
+        self.problems: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
 
     def note(self, method: str, template: str, body: Json, answer: httpx.Response) -> None:
@@ -60,6 +61,10 @@ class Examples:
             schema = content["application/json"]["schema"]
             self._walk(schema, self._plain(answer.json(), ""), self._keep_answer)
 
+    def note_problem(self, answer: httpx.Response) -> None:
+        """The answer to a request that was refused."""
+        self.problems[str(answer.status_code)] = self._plain(answer.json(), "")
+
     def note_parameters(self, template: str, parameters: Mapping[str, Json]) -> None:
         """What a list was asked with."""
         operation = self._document["paths"][template]["get"]
@@ -68,7 +73,12 @@ class Examples:
 
     def found(self) -> dict[str, dict[str, Json]]:
         """All examples, as the file holds them."""
-        return {"answers": self.answers, "bodies": self.bodies, "parameters": self.parameters}
+        return {
+            "answers": self.answers,
+            "bodies": self.bodies,
+            "parameters": self.parameters,
+            "problems": self.problems,
+        }
 
     def _keep_answer(self, name: str, model: Mapping[str, Json], value: Mapping[str, Json]) -> bool:
         """Of several kinds it is the one with these fields. The fullest one says most."""
@@ -157,6 +167,7 @@ async def collect(
         admin=await caller(identities.ADMIN_ADDRESS, "Admin"),
         other_admin=await caller("yuki.tanaka@example.com", "Admin"),
         chief=await caller(NORA, "Admin"),
+        stranger=Api(client, f"{base}/api/v1/", "expired"),
     )
     story = Story(cast, simulator, examples)
     await story.tell()

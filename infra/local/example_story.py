@@ -7,6 +7,7 @@ what people do to each other.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import httpx
@@ -35,6 +36,9 @@ class Notes(Protocol):
     def note(self, method: str, template: str, body: Json, answer: httpx.Response) -> None:
         """One accepted request to a path of the description."""
 
+    def note_problem(self, answer: httpx.Response) -> None:
+        """The answer to a request that was refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -45,6 +49,8 @@ class Cast:
     admin: Api
     other_admin: Api
     chief: Api
+    #: Somebody whose token is none.
+    stranger: Api
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class Story:
             self._looking_after,
             self._another_mailbox,
             self._tenant,
+            self._refusals,
         ):
             await chapter()
 
@@ -286,6 +293,27 @@ class Story:
         made = await self._send(admin, "POST", "tenants", wish)
         read = f"tenants/{made['id']}"
         await self._change(admin, "PATCH", "tenants/{id}", {"active": False}, made["id"], read=read)
+
+    async def _refusals(self) -> None:
+        """What people do wrong, once for each status that they can bring about."""
+        admin, user = self.cast.admin, f"users/{self.ids['user']}"
+        again, renamed = {"address": NORA}, {"display_name": "Nora Lind"}
+        unknown = "appointments/6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+        for who, method, path, body, etag, status in (
+            (admin, "PATCH", user, renamed, "7", HTTPStatus.BAD_REQUEST),
+            (self.cast.stranger, "GET", "me", None, None, HTTPStatus.UNAUTHORIZED),
+            (self.cast.nora, "POST", "users", again, None, HTTPStatus.FORBIDDEN),
+            (self.cast.nora, "GET", unknown, None, None, HTTPStatus.NOT_FOUND),
+            (admin, "PUT", "users", None, None, HTTPStatus.METHOD_NOT_ALLOWED),
+            (admin, "POST", "users", again, None, HTTPStatus.CONFLICT),
+            (admin, "PATCH", user, renamed, '"0"', HTTPStatus.PRECONDITION_FAILED),
+            (admin, "POST", "users", {"address": "Nora"}, None, HTTPStatus.UNPROCESSABLE_ENTITY),
+            (admin, "PATCH", user, renamed, None, HTTPStatus.PRECONDITION_REQUIRED),
+        ):
+            answer = await who.request(method, path, body, if_match=etag, accept=(status,))
+            if answer.status_code != status:
+                raise LocalError(f"{method} {path} answered {answer.status_code} in place of {status}")
+            self.notes.note_problem(answer)
 
     async def _send(
         self, who: Api, method: str, template: str, body: Json, *ids: str, etag: str | None = None

@@ -61,7 +61,7 @@ class KeptState:
     def refused(self, reason: str) -> LocalError:
         """What a person is told: the reason and what to do."""
         return LocalError(
-            f"{reason}; put it back from a backup, or start anew: ./dev clean --state {self._folder}"
+            f"{reason}; put it back from a backup, or start again: ./dev clean --state {self._folder}"
         )
 
     def remember(self, *, schema: bool) -> None:

@@ -28,7 +28,7 @@ def as_json(
     ``changed_meeting``: a meeting that was changed after it was archived. ``calendars``: calendar files.
 
     The counts of a mailbox are the sum over its configurations, because each archives the same calendar.
-    *doubled* is counted once for each archive calendar, even if configurations share it.
+    The number *doubled* is counted once for each archive calendar, even if configurations share it.
     """
     of_mailbox: dict[str, list[ArchiveOutcome]] = {}
     for outcome in outcomes:

@@ -177,12 +177,12 @@ class Stack:
         children = [child for child in (self._host, self._simulator) if child is not None]
         children += self.instances.children if self.instances is not None else []
         waiting = {
-            asyncio.create_task(child.wait()): f"{child.name} ended by itself (log: {child.log})"
+            asyncio.create_task(child.wait()): f"{child.name} ended unexpectedly (log: {child.log})"
             for child in children
         }
         if not self.postgres.external:
             log = self.logs / "postgres.log"
-            waiting[asyncio.create_task(self.postgres.wait())] = f"PostgreSQL ended by itself (log: {log})"
+            waiting[asyncio.create_task(self.postgres.wait())] = f"PostgreSQL ended unexpectedly (log: {log})"
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             return waiting[done.pop()]

@@ -64,7 +64,7 @@ class DriverConnections:
         """The one used last, if it is still good, else a new one. Raises Unavailable."""
         while self._idle:
             opened = self._idle.pop()
-            if await _is_good(opened):
+            if await self._is_good(opened):
                 return _FromDriver(opened, self)
             opened.driver.terminate()
         driver = await self._connect()
@@ -81,8 +81,7 @@ class DriverConnections:
     def close(self) -> None:
         """Close the idle ones now, the others as they are given back."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().driver.terminate()
+        self._close_idle()
 
     def hand_over(self) -> Any:
         """Close all but the one used last, which the caller now owns. None if there is no new one."""
@@ -95,6 +94,27 @@ class DriverConnections:
             return last.driver
         last.driver.terminate()
         return None
+
+    async def _is_good(self, opened: _Opened) -> bool:
+        now = time.monotonic()
+        if opened.driver.is_closed() or now - opened.opened_at >= RECYCLE_SECONDS:
+            return False
+        if now - opened.rested_since < RESTED_SECONDS:
+            return True
+        try:
+            await opened.driver.execute(";", timeout=PING_SECONDS)
+        except asyncio.CancelledError:
+            opened.driver.terminate()
+            raise
+        except Exception:
+            # As SQLAlchemy's pool does. If the server is frozen, each of them would cost a whole ping.
+            self._close_idle()
+            return False
+        return True
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().driver.terminate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +131,3 @@ class _FromDriver:
 
     def discard(self) -> None:
         self.opened.driver.terminate()
-
-
-async def _is_good(opened: _Opened) -> bool:
-    now = time.monotonic()
-    if opened.driver.is_closed() or now - opened.opened_at >= RECYCLE_SECONDS:
-        return False
-    if now - opened.rested_since < RESTED_SECONDS:
-        return True
-    try:
-        await opened.driver.execute(";", timeout=PING_SECONDS)
-    except asyncio.CancelledError:
-        opened.driver.terminate()
-        raise
-    except Exception:
-        return False
-    return True

@@ -230,7 +230,7 @@ class Database:
 
     async def _answers(self) -> bool:
         """Whether the server lets a new connection in, or refuses it."""
-        if self._arguments is None:
+        if self._arguments is None or self._closed:
             return True
         try:
             connection = await self._connect()

@@ -128,7 +128,7 @@ class ArchiveConfigurationResource(Resource):
     archive_calendar_id: str
     archive_gone_since: datetime | None = Field(
         description="Since when the archive calendar is known not to exist any more; while it is set, POST "
-        "archive-configurations/{id}/rebuild makes it and every copy anew from our record."
+        "archive-configurations/{id}/rebuild creates it and every copy again from our record."
     )
     archive_in_use: bool = Field(
         description="True while an older configuration archives the same source into the same calendar: this "
@@ -146,7 +146,7 @@ class ArchiveConfigurationResource(Resource):
     archived_until: datetime | None
     lookback_days: int
     schedule: Schedule
-    next_run_at: datetime | None = Field(description="null where no run comes by itself.")
+    next_run_at: datetime | None = Field(description="null if no run starts automatically.")
     version: int
     created_at: datetime
     updated_at: datetime

@@ -76,13 +76,13 @@ class ArchiveRunSummary(Resource):
     correlation_id: str
     report: RunReport | None
     reason_code: str | None = Field(
-        description="Why it could not go on, where something can be done about it: archive_calendar_gone "
-        "(POST archive-configurations/{id}/rebuild makes calendar and copies anew), mailbox_not_permitted, "
+        description="Why it could not continue, if something can be done: archive_calendar_gone "
+        "(POST archive-configurations/{id}/rebuild creates both again), mailbox_not_permitted, "
         "calendar_has_two_roles, user_deactivated; calendar_not_found and calendar_refused: Microsoft Graph "
         "does not let it be read, the report's reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
-    reason: str | None = Field(description="Why it could not go on, in words; null where nothing stopped it.")
+    reason: str | None = Field(description="Why it could not continue, in words; null if nothing stopped it.")
     graph_requests: int | None = Field(
         description="Null for others than the person read where private events may have a part in it (6.3)."
     )

@@ -45,7 +45,7 @@ class AttentionResource(MonthAttention):
 
     id: UUID = Field(description="Names the entry in this list as long as it is about the same events.")
     urls: list[str] = Field(
-        description="Where it is read and settled: the overlap, the question, the finding's verification, or "
+        description="Where to resolve it: the overlap, the question, the finding's verification, or "
         "each appointment.",
         examples=[["/api/v1/overlaps/6f1e5c0e-1111-4111-8111-111111111111"]],
     )

@@ -34,7 +34,7 @@ class BackfillResource(Resource):
     months_done: int
     months_total: int
     progress: int = Field(description="Percent of all its months.", ge=0, le=100)
-    run_id: UUID | None = Field(description="The run of the month under way.")
+    run_id: UUID | None = Field(description="The run of the current month.")
     reason: str | None = Field(description="Why its last month could not be archived.")
     consecutive_failures: int
     next_attempt_at: datetime | None

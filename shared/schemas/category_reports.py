@@ -330,7 +330,7 @@ class SuggestionsApply(Input):
     choices: Annotated[list[Choice], Field(max_length=MOST_CHOICES)] = Field(default_factory=list)
     rules: EventRange | None = Field(default=None, description="Apply the rules to the events of this range.")
     cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        default=None, description="Where the rules go on: ``next`` of the answer before."
+        default=None, description="Where the rules continue: ``next`` of the answer before."
     )
 
     @model_validator(mode="after")

@@ -75,7 +75,9 @@ class OffboardingResource(Resource):
     user_id: UUID
     offboarded_at: datetime
     runs_cancelled: int = Field(description="Runs that had not begun.")
-    runs_ending: int = Field(description="Runs that settle what they sent and end before their next batch.")
+    runs_ending: int = Field(
+        description="Runs that reconcile what they sent and end before their next batch."
+    )
     verifications_ended: int
     jobs_paused: int
     overlaps_expiring: int = Field(

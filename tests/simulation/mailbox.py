@@ -149,7 +149,7 @@ class Person:
         versions = self.history.get(key_of(raw_json(event)), ())
         return len(versions) == 1 and self.meetings[self.about(event)] == 1
 
-    def made_anew(self, event: Event) -> None:
+    def made_again(self, event: Event) -> None:
         """An event comes again under another id; after it moved by more than a day, nobody knows it again."""
         number = self.about(event)
         if event.recurrence is not None:

@@ -157,7 +157,7 @@ class MeetingEdits:
         if event is None or entry is None:
             return
         entry["iCalUId"] = event.ical_uid
-        self._person.made_anew(event)
+        self._person.made_again(event)
         self._person.delete(event)
         self._person.enter(entry)
 
@@ -171,7 +171,7 @@ class MeetingEdits:
             entry["recurrence"] = raw_json(event)["recurrence"]
         if self._rng.random() < 0.5:
             entry["categories"] = []
-        self._person.made_anew(event)
+        self._person.made_again(event)
         self._person.delete(event)
         self._person.enter(entry)
 
@@ -203,7 +203,7 @@ class MeetingEdits:
         """The same invitation is sent again: another id, another ``iCalUId``, no category."""
         event = self._person.pick()
         if event is not None:
-            self._person.made_anew(event)
+            self._person.made_again(event)
             self._person.outlook.invite_again(event, self._organizer())
 
     def replace_organizer(self) -> None:

@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     up.add_argument("--environment", choices=("dev", "staging", "prod"), default="dev")
     up.add_argument("--size", choices=("personal", "firm"), default="personal")
     commands.add_parser("administrator", help="set the administrator of the database server")
-    deploy = commands.add_parser("deploy", help="deploy, validate and watch; back by itself")
+    deploy = commands.add_parser("deploy", help="deploy, validate and watch; back automatically")
     deploy.add_argument("package", type=Path)
     back = commands.add_parser("rollback", help="go back to a former deployment")
     back.add_argument("--to", metavar="VERSION|COMMIT", help="else the one before")

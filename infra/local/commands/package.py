@@ -13,7 +13,7 @@ def run(arguments: Sequence[str]) -> int:
     """Build it below ``dist``; the same checkout gives the same bytes each time."""
     parser = argparse.ArgumentParser(prog="./dev package", allow_abbrev=False)
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="where to (dist)")
-    parser.add_argument("--relock", action="store_true", help="write the lock of dependencies anew first")
+    parser.add_argument("--relock", action="store_true", help="write the lock of dependencies again first")
     given = parser.parse_args(arguments)
     # Only here: they load what only a package needs.
     from infra.local.azure import bill_of_materials, package

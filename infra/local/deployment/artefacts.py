@@ -168,5 +168,5 @@ def obstacles(
         each for each in set(running_versions) if all(version.mismatch(each) for version in known)
     )
     if unknown:
-        found.append(f"orchestrations of version {', '.join(unknown)} are under way, which it does not know")
+        found.append(f"orchestrations of version {', '.join(unknown)} are in flight, which it does not know")
     return found

@@ -119,7 +119,7 @@ class Host:
         loop.call_soon_threadsafe(self._broken, f"python exited with code {status}")
 
     def _broken(self, reason: str) -> None:
-        HOST.error("The worker is started anew: %s", reason)
+        HOST.error("The worker restarts: %s", reason)
         self.worn_out.set()
 
     async def abandon(self) -> None:
@@ -166,7 +166,7 @@ class Host:
                 await self._engine.stop()
         except TimeoutError:
             HOST.warning(
-                "The Durable engine did not stop in time; its state is kept and it goes on at the next start"
+                "The Durable engine did not stop in time; it continues from its state at the next start"
             )
 
     @property

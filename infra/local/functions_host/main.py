@@ -82,7 +82,7 @@ def _run(options: Options) -> int:
         spare = listener.dup()
         ending = asyncio.run(_serve(options, host_config, settings, listener, spare))
         if ending is _Ending.ANEW:
-            _begin_anew(spare)
+            _restart(spare)
     logs.HOST.info("Host stopped")
     if ending is _Ending.ABANDONED:
         # Threads that run abandoned functions would keep the interpreter from ending.
@@ -133,7 +133,7 @@ async def _serve(
     return _Ending.CLEAN if await host.stop() else _Ending.ABANDONED
 
 
-def _begin_anew(listener: socket.socket) -> NoReturn:
+def _restart(listener: socket.socket) -> NoReturn:
     """Becomes a new host in the same process and port. It also answers connections made in between."""
     listener.set_inheritable(True)
     sys.stdout.flush()

@@ -188,7 +188,7 @@ class Timer:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            HOST.warning("The schedule monitor %s cannot be read and starts anew: %r", self._path, error)
+            HOST.warning("The schedule monitor %s cannot be read and starts again: %r", self._path, error)
             return None
 
 

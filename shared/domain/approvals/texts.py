@@ -16,7 +16,9 @@ def asked_for(approval_id: UUID, reader: str, purpose: str, days: int) -> Notice
     """To the person read: somebody asks to archive their calendar."""
     asks = f"{reader} asks to archive your calendar ({_what(purpose)}) for {days} days."
     text = f"{asks} An Admin decides; you may object."
-    return _notice(approval_id, "asked", NotificationState.ATTENTION, "Your calendar is to be archived", text)
+    return _notice(
+        approval_id, "asked", NotificationState.ATTENTION, "Somebody wants to archive your calendar", text
+    )
 
 
 def starts_by_itself(approval_id: UUID, reader: str, purpose: str, starts_at: datetime) -> Notice:
@@ -25,7 +27,9 @@ def starts_by_itself(approval_id: UUID, reader: str, purpose: str, starts_at: da
         f"{reader} asks to archive your calendar ({_what(purpose)}). There is no other Admin to decide. "
         f"It starts on {starts_at:%d %B %Y} unless you object; you may agree before."
     )
-    return _notice(approval_id, "asked", NotificationState.ATTENTION, "Your calendar is to be archived", text)
+    return _notice(
+        approval_id, "asked", NotificationState.ATTENTION, "Somebody wants to archive your calendar", text
+    )
 
 
 def given(approval_id: UUID, reader: str, purpose: str, ends_at: datetime) -> Notice:

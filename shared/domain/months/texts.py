@@ -19,7 +19,7 @@ _KINDS: Final = {
 }
 WHY_NOT_WORDS: Final = {
     WhyNot.REMOVED_BY_OWNER: "you deleted the copy",
-    WhyNot.SUPERSEDED: "another event stands for the meeting",
+    WhyNot.SUPERSEDED: "another event represents the meeting",
     WhyNot.MERGED: "the same event twice, counted once",
     WhyNot.CONSUMED: "changed the times of a meeting",
     WhyNot.LEFT_OUT_BY_RESOLUTION: "left out by your decision about an overlap",

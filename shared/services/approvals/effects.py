@@ -137,7 +137,7 @@ class ApprovalEffects:
             raise Conflict(why, code="person_cannot_be_told")
         mails = await MailOutboxRepository(self.session).about(approval.tenant_id, approval.id)
         if any(mail.state == MailState.DEAD for mail in mails):
-            why = "the person is no user here, and mail to them was given up; refuse it, then ask anew"
+            why = "the person is no user here, and mail to them was given up; refuse it, then ask again"
             raise Conflict(why, code="person_cannot_be_told")
 
     async def tell_admins(self, approval: MailboxApproval, *, objection: bool) -> None:

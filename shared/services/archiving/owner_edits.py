@@ -77,7 +77,7 @@ class OwnerEdits:
                 mode=RunMode.EDIT,
             )
             if not started.created:
-                raise Conflict("an edit at this time is under way; ask again", retry_after=2)
+                raise Conflict("an edit at this time is in progress; ask again", retry_after=2)
             operations = ArchiveOperationRepository(session, appointment.owner_id, configuration.id)
             await operations.add(started.run.id, [_draft(row, changes)])
         return started

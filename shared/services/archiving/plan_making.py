@@ -14,7 +14,7 @@ from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.run_progress import RunStep, planning_percent
-from shared.errors import StoreRefused
+from shared.errors import StoreRefused, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
@@ -73,14 +73,16 @@ class PlanMaking:
 
         Returns None if rows were given to new events. Then another PlanMaking must read the pages again,
         unless this is the ``last``. Raises StoreRefused, NotFound and StoreUnavailable if source or archive
-        cannot be read.
+        cannot be read, and Unavailable if the last reading still gives rows to new events.
         """
         backfill = self._context.kind is RunKind.BACKFILL
         read_at = self._ports.clock.now()
         async with self._turn.session() as session:
             await self._questions.begin(session)
         await self._read_pages(check=not backfill)
-        matched = not last and await self._matcher.match(self._reader)
+        matched = (not last or self._turn.patient) and await self._matcher.match(self._reader)
+        if last and matched:
+            raise Unavailable("The calendar shows something else at each reading. The plan is tried again.")
         if not last and (await self._hold_partners() or matched):
             return None
         if not last and await self._questions.pair(self._turn):

@@ -12,6 +12,9 @@ from shared.domain.identity.disclosure import plan_for_others
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_counts import PlanCounts
 
+# Readings disagree for a minute at most. If they still do at a later attempt, something else is wrong.
+_PATIENT_ATTEMPTS = 4
+
 
 class PlanSuperseded(Exception):
     """Another attempt plans the run, or the run is over: stop and write nothing more."""
@@ -33,6 +36,11 @@ class PlanTurn:
     def first(self) -> bool:
         """Whether this is the first attempt to plan the run."""
         return self._attempt == 1
+
+    @property
+    def patient(self) -> bool:
+        """Whether another attempt may follow if the calendar shows something else at each reading."""
+        return self._attempt <= _PATIENT_ATTEMPTS
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

@@ -106,7 +106,7 @@ class Previewer:
             context = context_of(run, configuration)
             runs = ArchiveRunRepository(session)
             if await runs.any_running(context.owner_id, context.configuration_id):
-                raise RunInProgress("a run is under way; ask again when it is over", retry_after=5)
+                raise RunInProgress("a run is in progress; ask again when it is over", retry_after=5)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
             agreed = await self._agreed(session, caller, configuration)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))

@@ -113,7 +113,7 @@ class ArchivingService:
         Raises Conflict for an inactive configuration or a deactivated person (15.1).
         """
         if mode is RunMode.REPLACE and (window_start is None or window_end is None):
-            message = "name the window whose copies are to be replaced"
+            message = "name the window whose copies should be replaced"
             raise ValidationFailed([FieldError("window_start", message, "missing")])
         async with self._ports.database.session() as session:
             configuration = await self._configuration(session, caller, configuration_id)

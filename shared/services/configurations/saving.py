@@ -90,7 +90,7 @@ class ArchiveConfigurationService:
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
         # Read again, because the configuration keeps what is taken from these settings now.
-        defaults = await self._settings.of(caller.tenant_id, anew=True)
+        defaults = await self._settings.of(caller.tenant_id, fresh=True)
         plan = read_plan(wanted, self._clock.now(), defaults)
         source, archive = await self._resolve(caller, owner, plan, wanted, defaults)
         persons = [await self._person(caller, owner, each) for each in (source, archive)]

@@ -84,6 +84,6 @@ async def queue[W: WorkRow](
     for each in drafts:
         work = queued.get(each.work.id) or found.get(place(each.work))
         if work is None:
-            raise Conflict("the work that was under way ended just now; ask again", retry_after=1)
+            raise Conflict("the work in progress ended just now; ask again", retry_after=1)
         started.append((work, each.work.id in queued))
     return started

@@ -99,10 +99,10 @@ class SystemSettings:
         self._defaults = TenantSettings.defaults(settings)
         self._kept: OrderedDict[UUID, tuple[TenantSettings, datetime]] = OrderedDict()
 
-    async def of(self, tenant_id: UUID, *, anew: bool = False) -> TenantSettings:
+    async def of(self, tenant_id: UUID, *, fresh: bool = False) -> TenantSettings:
         """The settings in force, cached for ``KEPT_FOR``. Do not call it inside an open session."""
         now = self._clock.now()
-        kept = None if anew else self._kept.get(tenant_id)
+        kept = None if fresh else self._kept.get(tenant_id)
         if kept is not None and kept[1] > now:
             return kept[0]
         async with self._database.session() as session:

@@ -57,7 +57,7 @@ class _Former:
         """From a configuration. Raises Conflict for a primary calendar, which nobody can create."""
         reference = calendar_reference.parse(configuration.archive_reference)
         if reference.calendar is None:
-            raise Conflict("a primary calendar cannot be made anew", code="not_rebuildable")
+            raise Conflict("a primary calendar cannot be created again", code="not_rebuildable")
         by_id = reference.calendar == configuration.archive_calendar_id
         known = configuration.archive_calendar_name or (None if by_id else reference.calendar)
         return cls(
@@ -215,7 +215,9 @@ class RebuildRequests:
                 under_way = await self._under_way(session, configuration)
                 if under_way is not None:
                     return under_way
-                raise Conflict("the archive calendar was made anew meanwhile", code="archive_calendar_exists")
+                raise Conflict(
+                    "the archive calendar was created again in between", code="archive_calendar_exists"
+                )
             await self._refuse_running(session, configuration)
             now = self._ports.clock.now()
             copies = LostCopyRepository(session, configuration.owner_id, configuration_id)
@@ -276,7 +278,7 @@ class RebuildRequests:
     async def _refuse_running(self, session: AsyncSession, configuration: ArchiveConfiguration) -> None:
         runs = ArchiveRunRepository(session)
         if not await runs.none_running(configuration.owner_id, configuration.id):
-            raise RunInProgress("a run is at work; wait for its end or cancel it", retry_after=5)
+            raise RunInProgress("a run is in progress; wait for its end or cancel it", retry_after=5)
 
     async def _hold_calendar(
         self, session: AsyncSession, configuration: ArchiveConfiguration, calendar: Calendar

@@ -75,7 +75,7 @@ class CopyRestoring:
             )
             run = await runs.get_unscoped(started.run.id, lock=True)
             if run is None or run.plan_attempt:
-                raise Conflict("a run of that day is at work; ask again", retry_after=5)
+                raise Conflict("a run of that day is in progress; ask again", retry_after=5)
             finding.state, finding.run_id = FindingState.PUTTING_BACK, run.id
             await self._record(session, finding, "put_back_requested", {"run": str(run.id)})
         return started
@@ -178,7 +178,7 @@ class CopyRestoring:
         if row is None or row.record is None or copy.archive_key != row.archive_key:
             raise Conflict("the copy is not the one of the record any more", code="copy_gone")
         if row.busy:
-            raise Conflict("a write of this copy is under way; ask again", retry_after=5)
+            raise Conflict("a write of this copy is in flight; ask again", retry_after=5)
         before = {column: row.record[column] for column in RECORD_COLUMNS if column in row.record}
         after = before | _taken_over(copy, row.record)
         await refuse_locked(session, configuration, before, after)
@@ -274,7 +274,7 @@ class CopyRestoring:
                 if (copy := there.get(row.id)) is not None:
                     await repository.point_to_copy(context.owner_id, row.id, copy.id, copy.etag, now)
             gone = [row for row in free if row.id not in there]
-            await repository.prepare_anew(context.owner_id, [row.id for row in gone], now)
+            await repository.prepare_again(context.owner_id, [row.id for row in gone], now)
             await self._draft(session, context, gone)
             counts = PlanCounts(
                 source=len(rows),

@@ -20,7 +20,7 @@ blueprint = new_blueprint(durable=True)
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/runs",
-    summary="Start an archive run, or find the one that is under way",
+    summary="Start an archive run, or find the one in progress",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     body_optional=True,

@@ -75,7 +75,7 @@ async def get_category_rule(
     blueprint,
     "PATCH",
     "v1/category-rules/{id}",
-    summary="Change the category of a rule, or whether it decides by itself",
+    summary="Change the category of a rule, or whether it applies automatically",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404,),

@@ -93,7 +93,7 @@ ERRORS: Final[dict[str, ErrorText]] = {
         409, "Another export of this user is being prepared.", "Wait for its end."
     ),
     "export_not_ready": ErrorText(409, "The export is not ready.", "Wait until its status is ready."),
-    "finding_resolved": ErrorText(409, "The finding was settled before.", _READ_AGAIN),
+    "finding_resolved": ErrorText(409, "The finding was resolved before.", _READ_AGAIN),
     "forbidden": ErrorText(
         403, "Your role does not allow this, or your user is deactivated.", "Ask an Admin."
     ),
@@ -154,10 +154,10 @@ ERRORS: Final[dict[str, ErrorText]] = {
     ),
     "method_not_allowed": ErrorText(405, "The path does not have this method.", "Use one that Allow names."),
     "missing_reference": ErrorText(
-        409, "Something that it refers to was deleted meanwhile.", "Read it again."
+        409, "Something that it refers to was deleted in between.", "Read it again."
     ),
     "no_approval_needed": ErrorText(
-        409, "The configuration's calendars are its owner's own.", "Go on without an approval."
+        409, "The configuration's calendars are its owner's own.", "Continue without an approval."
     ),
     "no_backfill": ErrorText(404, "The configuration has no backfill.", "Start one."),
     "not_archived": ErrorText(
@@ -172,13 +172,13 @@ ERRORS: Final[dict[str, ErrorText]] = {
     ),
     "not_provisioned": ErrorText(403, "You are no user of this app.", "Ask your administrator to add you."),
     "not_rebuildable": ErrorText(
-        409, "A primary calendar cannot be made anew.", "Choose another archive calendar."
+        409, "A primary calendar cannot be created again.", "Choose another archive calendar."
     ),
-    "nothing_to_retry": ErrorText(409, "Every write of the run was done.", "Nothing is to be done."),
+    "nothing_to_retry": ErrorText(409, "Every write of the run was done.", "Nothing needs to be done."),
     "on_behalf_of_not_set_up": ErrorText(
         503, "The app cannot act on behalf of a person.", "Have an administrator complete the registration."
     ),
-    "overlap_over": ErrorText(409, "The events do not overlap any more.", "Nothing is to be decided."),
+    "overlap_over": ErrorText(409, "The events do not overlap any more.", "Nothing needs a decision."),
     "own_account": ErrorText(409, "Nobody does this to their own account.", _ANOTHER_ADMIN),
     "own_approval": ErrorText(403, "Nobody approves what they gain by.", _ANOTHER_ADMIN),
     "own_assistant": ErrorText(409, "Nobody is their own assistant.", "Name somebody else, or nobody."),
@@ -230,7 +230,7 @@ ERRORS: Final[dict[str, ErrorText]] = {
         "The operation needs a role that you do not have; the detail names it.",
         "Ask an Admin for the role.",
     ),
-    "run_in_progress": ErrorText(409, "A run is queued or at work.", "Wait for its end."),
+    "run_in_progress": ErrorText(409, "A run is queued or in progress.", "Wait for its end."),
     "run_over": ErrorText(409, "The run is over.", _READ_AGAIN),
     "second_admin_needed": ErrorText(
         409, "Another Admin has to confirm; the detail says from when on you may.", _ANOTHER_ADMIN
@@ -303,7 +303,7 @@ FIELD_CODES: Final[dict[str, str]] = {
     "read_only": "The calendar cannot be written to.",
     "repeated": "It is named twice.",
     "same_as_source": "The archive must differ from the source.",
-    "still_overlapping": "The events that are to be kept still overlap.",
+    "still_overlapping": "The events to keep still overlap.",
     "time_zone_missing": "The time needs a zone, such as the Z of 2026-11-01T00:00:00Z.",
     "time_zone_unknown": "It is no time zone such as Europe/Vienna.",
     "unknown_billing_type": "The billing type is neither billable nor non-billable.",

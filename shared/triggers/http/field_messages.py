@@ -56,6 +56,16 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "datetime_object_invalid": f"must be a date and time such as {_INSTANT}",
     "datetime_from_date_parsing": f"must be a date and time such as {_INSTANT}",
 }
+#: By the pattern: what has that form, with an example. A person does not read patterns.
+_FORMS: Final[Mapping[str, str]] = {
+    r"^[^@\s/\\]+@[^@\s/\\]+$": "must be a mail address such as ada@example.com",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "must be a time of the day such as 02:00",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "must be a time of the day such as 02:00",
+    r"^(none|preset([0-9]|1[0-9]|2[0-4]))$": "must be none or one of preset0 to preset24",
+    "^(mon|tue|wed|thu|fri|sat|sun)(,(mon|tue|wed|thu|fri|sat|sun))*$": "must be days such as mon,tue,wed",
+    r'^"[0-9]{1,18}"$': 'must be an ETag as it was answered, such as "7"',
+    r"^[0-9a-f]{64}$": "must be 64 hexadecimal digits in lower case",
+}
 #: Their meaning depends on the input.
 _TIMES: Final = frozenset(
     {"timezone_aware", "datetime_parsing", "datetime_from_date_parsing", "instant_invalid", "datetime_type"}
@@ -80,7 +90,7 @@ _CODES: Final = (
     *((kind, "wrong_type") for kind in ("string_", "list_", "tuple_", "dict_", "model_", "bool_", "int_")),
     *((kind, "wrong_type") for kind in ("float_", "finite_number")),
 )
-#: What a + that stands in a query as it is is told as.
+#: The code for a + in a query that should be %2B.
 _PLUS: Final = "plus_not_escaped"
 
 
@@ -94,6 +104,10 @@ def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
         return told
     if kind in ("too_short", "too_long") and isinstance(given, str):
         kind = f"string_{kind}"
+    if kind == "string_pattern_mismatch" and (
+        form := _FORMS.get((error.get("ctx") or {}).get("pattern", ""))
+    ):
+        return form
     template = _MESSAGES.get(kind)
     if template is None:
         # Our own rules have clear messages.

@@ -123,7 +123,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     "NotificationUpdate": {"read": "true marks it read, false unread again."},
     "NotificationsMarked": {"marked": "How many were unread before."},
     "NotificationsRead": {"until": "Everything up to this instant is read, with a time zone."},
-    "ObjectionDecision": {"goes_on": "Whether the reading goes on despite the objection."},
+    "ObjectionDecision": {"goes_on": "Whether the reading continues despite the objection."},
     "OffboardingResource": {"verifications_ended": "How many verifications were stopped."},
     "OverlapChoice": {"action": "keep: only the named events; keep_all: all of them although they overlap."},
     "OverlapMemberResource": {
@@ -168,7 +168,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "value": "The limit in force.",
     },
     "Ready": {"checks": "What was asked.", "status": "Whether requests can be served."},
-    "RunProblem": {"action": "What was to be done with the event.", "status": "What became of it."},
+    "RunProblem": {"action": "What should be done with the event.", "status": "What became of it."},
     "SuggestionsApply": {"choices": "Events with the category that each gets."},
     "SystemHealth": {
         "components": "The parts of the system.",
@@ -293,7 +293,7 @@ MODELS: Final = {
     "ResolutionAction": "`keep`: only the named events count. `keep_all`: all of them do although they "
     "overlap.",
     "ResourceTypeName": "A kind of resource that the audit names.",
-    "Schedule": "When runs come by themselves.",
+    "Schedule": "When runs start automatically.",
     "Sensitivity": "How private the event is. All but `normal` shows others its times only.",
     "ShowAs": "How the event shows in the calendar of its owner; `oof` is out of office.",
     "Store": "Where it is kept: `outlook` in the mailbox, `local` in our database.",
@@ -311,7 +311,7 @@ TAGS: Final = {
     "audit": "Who changed what, for whom, and whether the record of it is whole.",
     "break-glass-accesses": "Emergency access of an Admin to a person's private events.",
     "calendars": "Calendars of a mailbox and of our database, and the references that name them.",
-    "categories": "Categories of events, what is wrong with them, and the hours they stand for.",
+    "categories": "Categories of events, what is wrong with them, and their hours.",
     "category-rules": "Rules of a person that suggest or give categories.",
     "docs": "This description and the list of errors, for people.",
     "health": "Whether the app is alive and ready, for probes.",

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``): ``answers`` and
-#: ``bodies`` by the name of their model, ``parameters`` by the id of the operation.
+#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``).
+#: ``answers`` and ``bodies`` are by the name of their model, ``parameters`` by the id of the operation,
+#: ``problems`` by status.
 _EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
@@ -90,7 +91,7 @@ class Description:
                 "schemas": dict(sorted(self._schemas.items())),
                 "responses": {
                     problem_responses.component_name(status): problem_responses.response(
-                        status, schema_of_problems
+                        status, schema_of_problems, self._taken["problems"].get(str(status))
                     )
                     for status in problem_responses.MEANINGS
                 },

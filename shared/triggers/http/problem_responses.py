@@ -39,8 +39,8 @@ _KINDS: Final = {
 WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
 
-def response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
-    """The response object of a status. ``schema`` is that of problem details."""
+def response(status: int, schema: dict[str, Any], example: dict[str, Any] | None) -> dict[str, Any]:
+    """The response object of a status. ``schema`` is that of problems, ``example`` one that was seen."""
     names = ["x-correlation-id", "traceparent"]
     names += ["Retry-After"] if status in WITH_RETRY_AFTER else []
     names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
@@ -50,7 +50,7 @@ def response(status: int, schema: dict[str, Any]) -> dict[str, Any]:
         "content": {
             problem.MEDIA_TYPE: {
                 "schema": schema,
-                "example": _example(status),
+                "example": example or _example(status),
             }
         },
     }
@@ -73,4 +73,6 @@ def _example(status: int) -> dict[str, Any]:
         "code": code,
         "correlation_id": "8f14e45f-ceea-467f-a0e6-0d4b0a5f1c55",
         "errors": fields if status == HTTPStatus.UNPROCESSABLE_ENTITY else [],
+        "limit": {"name": "requests_per_second", "value": 20.0} if code == errors.RateLimited.code else None,
+        "resource_id": None,
     }

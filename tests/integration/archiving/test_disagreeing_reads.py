@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.events.source_event import SourceEvent
+from shared.errors import Unavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.matching import SourceMatcher
 from tests.integration.archiving.simulated_mailbox import event
@@ -155,3 +156,42 @@ async def test_a_duplicate_takes_the_place_of_one_that_waited_and_vanished(world
     for group in await world.groups():
         await world.drive(await world.resolve(group["id"]))
     assert await world.subjects() == ["Other", "Review"]
+
+
+async def test_a_plan_whose_readings_go_to_and_fro_is_tried_again_and_makes_no_second_copy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    old = (await world.source("Review"))["id"]
+    before = await world.calendars.get_events(str(world.person_id), None, [old])
+    await world.delete(old)
+    await world.add(event("Review", NINE))
+    read_window, get_events = CalendarAdapter.read_window, CalendarAdapter.get_events
+    readings = 0
+
+    async def stale_the_second_time(*arguments: Any) -> AsyncGenerator[list[SourceEvent]]:
+        nonlocal readings
+        readings += 1
+        if readings == 2:
+            yield [each for each in before.values() if each is not None]
+            return
+        async for page in read_window(*arguments):
+            yield page
+
+    async def stale_too(
+        self: CalendarAdapter, mailbox: str, calendar: str | None, ids: Sequence[str], *more: Any
+    ) -> dict[str, SourceEvent | None]:
+        if readings == 2:
+            return {each: before.get(each) for each in ids}
+        return await get_events(self, mailbox, calendar, ids, *more)
+
+    monkeypatch.setattr(CalendarAdapter, "read_window", stale_the_second_time)
+    monkeypatch.setattr(CalendarAdapter, "get_events", stale_too)
+    run = await world.request()
+    with pytest.raises(Unavailable):
+        await world.plan(run.id)
+    await world.drive(run.id)
+    assert await starts(world) == ["2026-03-02T09:00"]
+    await world.archive()
+    assert await world.subjects() == ["Review"]

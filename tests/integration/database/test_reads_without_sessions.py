@@ -1,10 +1,13 @@
 """Prepared reads of a worker that opened no session yet: on the driver's own connections."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -17,6 +20,7 @@ from tests.support.postgres import TestDatabase, administrator
 from tests.support.settings import make_settings
 
 _BACKEND = PreparedRead("SELECT pg_backend_pid() AS pid")
+_SLOW_BACKEND = PreparedRead("SELECT pg_backend_pid() AS pid FROM pg_sleep(0.1)")
 _SLEEP = PreparedRead("SELECT pg_sleep(:seconds)")
 _WHERE = PreparedRead("SELECT 'a:b' AS literal, :number::int AS number, :number::int + 1 AS more")
 
@@ -32,6 +36,11 @@ async def fresh(settings: Settings) -> AsyncIterator[Database]:
 
 async def _backend(database: Database) -> int:
     return int((await database.fetch(_BACKEND, {}))[0]["pid"])
+
+
+async def _backend_after_a_moment(database: Database) -> int:
+    """Of its own connection, if others ask at the same time."""
+    return int((await database.fetch(_SLOW_BACKEND, {}))[0]["pid"])
 
 
 async def _write_nothing(database: Database) -> None:
@@ -130,6 +139,36 @@ async def test_a_connection_that_the_server_closed_is_replaced(
         await other.execute("SELECT pg_terminate_backend($1, 5000)", first)
     monkeypatch.setattr(connection_sources, "RESTED_SECONDS", 0.0)
     assert await _backend(fresh) != first
+
+
+async def test_rested_connections_that_do_not_answer_are_replaced_after_one_ping(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their backends are frozen, as a whole machine may be."""
+    database = Database(settings.model_copy(update={"database_pool_size": 3, "database_max_overflow": 0}))
+    await asyncio.gather(*(database.fetch(_SLEEP, {"seconds": 0.1}) for _ in range(3)))
+    pinged: list[object] = []
+    original = asyncpg.Connection.execute
+
+    async def execute(driver: asyncpg.Connection, query: str, **options: float) -> str:
+        pinged.append(driver)
+        return str(await original(driver, query, **options))
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    frozen = await asyncio.gather(*(_backend_after_a_moment(database) for _ in range(3)))
+    assert len(set(frozen)) == 3
+    monkeypatch.setattr(connection_sources, "RESTED_SECONDS", 0.0)
+    monkeypatch.setattr(connection_sources, "PING_SECONDS", 0.2)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(10):
+            assert await _backend(database) not in frozen
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+        await database.close()
+    assert len(pinged) == 1
 
 
 async def test_an_old_connection_is_replaced(

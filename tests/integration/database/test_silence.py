@@ -4,12 +4,17 @@ import asyncio
 import os
 import signal
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from shared.database import silence
 from shared.database.engine import Database
+from shared.database.prepared import PreparedRead
 from shared.errors import Unavailable
+from shared.settings import Settings
+
+_BACKEND = PreparedRead("SELECT pg_backend_pid() AS pid")
 
 
 @pytest.fixture
@@ -57,6 +62,37 @@ async def test_a_frozen_statement_is_not(
     assert asked == [1]
     async with database.session() as session:
         assert (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one() not in frozen
+
+
+async def test_a_frozen_read_without_a_session_is_not(
+    settings: Settings, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that only reads has no pool yet. The server accepts its connection and then freezes."""
+    database = Database(settings)
+    pid = (await database.fetch(_BACKEND, {}))[0]["pid"]
+    connect, tried = asyncpg.connect, list[int]()
+
+    async def silent(**arguments: object) -> None:
+        tried.append(1)
+        raise TimeoutError
+
+    monkeypatch.setattr(asyncpg, "connect", silent)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                async with database.silence.reading():
+                    await database.fetch(_BACKEND, {})
+            # The next one fails at once: the server did not answer a moment ago.
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                await database.fetch(_BACKEND, {})
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert tried == [1]
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    monkeypatch.setattr(database, "_silent_until", 0.0)
+    assert (await database.fetch(_BACKEND, {}))[0]["pid"] != pid
+    await database.close()
 
 
 async def test_a_timeout_of_the_reader_stays_one(database: Database, impatient: None) -> None:

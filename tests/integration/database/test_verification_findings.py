@@ -69,7 +69,7 @@ async def test_a_copy_is_made_again_a_generation_later_only_where_there_was_one(
 ) -> None:
     event = await make.archived_event()
     for _ in range(2):
-        await findings.prepare_anew(event.owner_id, [event.id], NOW)
+        await findings.prepare_again(event.owner_id, [event.id], NOW)
     await session.refresh(event)
     assert (event.generation, event.copy_id, event.state) == (1, None, "creating")
     await findings.point_to_copy(event.owner_id, event.id, "again", "etag", NOW)

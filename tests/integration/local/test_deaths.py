@@ -17,7 +17,7 @@ async def _told_of(stack: Stack, pid: int) -> str:
     await asyncio.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
     told = await asyncio.wait_for(watch, 10)
-    name, _, log = told.partition(" ended by itself (log: ")
+    name, _, log = told.partition(" ended unexpectedly (log: ")
     assert log
     return name
 

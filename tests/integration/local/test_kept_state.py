@@ -18,7 +18,7 @@ def _gone(path: Path) -> Iterator[None]:
     aside = path.with_name(f"{path.name}.aside")
     path.rename(aside)
     yield
-    assert not path.exists(), "it was made anew"
+    assert not path.exists(), "it was created again"
     aside.rename(path)
 
 
@@ -73,7 +73,7 @@ async def test_what_is_damaged_or_gone_is_refused_in_one_line_and_made_again_by_
             await Stack(state, app=app, migrate=False).start()
         told = str(refused.value)
         assert "\n" not in told, what
-        assert told.endswith(f"start anew: ./dev clean --state {state}"), (what, told)
+        assert told.endswith(f"start again: ./dev clean --state {state}"), (what, told)
     async with Stack(state, app=app, migrate=False) as stack:
         mailboxes = (await stack.simulator("GET", "mailboxes"))["value"]
         assert [entry["address"] for entry in mailboxes] == ["a@example.com"]

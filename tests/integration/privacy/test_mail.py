@@ -86,7 +86,7 @@ async def test_they_are_told_at_once_and_at_the_decision_and_how_to_object(
     await say(api, "approve", asked, people.admin)
     await api.app.mail_sending.send_due()
     assert [each["subject"] for each in sent(api)] == [
-        "Your calendar is to be archived",
+        "Somebody wants to archive your calendar",
         "Your calendar is archived",
     ]
     inbox = api.simulator.state.mailboxes[str(clara)].inbox

@@ -47,7 +47,7 @@ def test_each_obstacle_is_named(tmp_path: Path) -> None:
     (schema,) = obstacles(before, "0031", "0032", [])
     assert "written for schema 0030; the database serves code of 0031 and later" in schema
     (orchestration,) = obstacles(replace(before, schema_revision="0031"), "0031", "0032", ["1", "2"])
-    assert "version 2 are under way" in orchestration
+    assert "version 2 are in flight" in orchestration
     (behind,) = obstacles(replace(before, schema_revision="0033"), "0031", "0032", [])
     assert "the database is at 0032" in behind
 

@@ -198,7 +198,7 @@ async def test_orchestrations_of_a_newer_version_stand_in_the_way_while_they_run
         await deployment.run(package(tmp_path, "a"), prod)
         await deployment.run(package(tmp_path, "b", version="2.0.0"), prod)
         if running:
-            with pytest.raises(LocalError, match=r"orchestrations of version 2\.0\.0 are under way"):
+            with pytest.raises(LocalError, match=r"orchestrations of version 2\.0\.0 are in flight"):
                 await deployment.rollback(prod)
         else:
             assert (await deployment.rollback(prod)).commit == "a" * 40

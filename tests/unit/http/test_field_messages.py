@@ -1,5 +1,6 @@
 """What is wrong with a field is said in our own words, with what to write instead."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from shared.errors import ValidationFailed
 from shared.schemas.appointments import AppointmentListQuery
 from shared.triggers.http.field_messages import message_of
 from shared.triggers.http.parsing import read_query
+from tests.unit.http.description import document
 
 WINDOW = {"window_start": "2026-11-01T00:00:00Z", "window_end": "2026-12-01T00:00:00Z"}
 
@@ -40,6 +42,31 @@ def told(**query: str) -> dict[str, str]:
 )
 def test_each_message_says_what_to_write(query: dict[str, str], message: str) -> None:
     assert list(told(**query).values()) == [message]
+
+
+def test_a_pattern_is_told_as_what_has_its_form() -> None:
+    """Of every field: a person does not read patterns."""
+    found = document()
+    schemas = [inner for each in found["components"]["schemas"].values() for inner in nodes(each)]
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            in_query = (each for each in operation["parameters"] if each["in"] == "query")
+            schemas += [each["schema"] for each in in_query]
+    patterns = {each["pattern"] for each in schemas if isinstance(each.get("pattern"), str)}
+    assert len(patterns) > 4
+    for pattern in patterns:
+        error = {"type": "string_pattern_mismatch", "ctx": {"pattern": pattern}, "input": "secret", "msg": ""}
+        assert message_of(error, in_query=False).startswith("must be "), pattern
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
 
 
 def test_a_value_is_never_shown_again_unless_it_is_a_time() -> None:

@@ -71,11 +71,11 @@ class Journal:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 raise StorageError(
-                    f"{self._path} has been emptied: restore it, or move it away to start afresh"
+                    f"{self._path} has been emptied: restore it, or move it away to start again"
                 )
             if version != _VERSION:
                 raise StorageError(
-                    f"{self._path} was written by another version: move it away to start afresh"
+                    f"{self._path} was written by another version: move it away to start again"
                 )
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":

@@ -112,7 +112,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         f"{_EVENT}/invite-again",
-        "Replace an event by the same invitation made anew, with another id.",
+        "Replace an event by the same invitation sent again, with another id.",
         body="organizer, keep_old; both may be left out",
         example={"keep_old": True},
     ),

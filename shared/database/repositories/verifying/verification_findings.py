@@ -385,7 +385,7 @@ class VerificationFindingRepository(Repository):
             {"owner": owner_id, "id": archived_event_id, "copy_id": copy_id, "etag": etag, "now": now},
         )
 
-    async def prepare_anew(self, owner_id: UUID, archived_event_ids: Sequence[UUID], now: datetime) -> None:
+    async def prepare_again(self, owner_id: UUID, archived_event_ids: Sequence[UUID], now: datetime) -> None:
         """Prepare missing copies to be created again, a generation later."""
         if archived_event_ids:
             await self._session.execute(
