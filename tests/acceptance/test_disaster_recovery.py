@@ -55,7 +55,7 @@ async def test_a_restored_database_loses_and_doubles_nothing(
     assert (subjects, left) == (expected, [])
     assert (again["archived"], again["unchanged"]) == (0, len(expected))
     # What was sealed before the restored moment holds, and the end that storage keeps tells what is gone.
-    assert (audit["broken"]["fault"], audit["broken"]["position"]) == ("kept_end", lost)
+    assert (audit["broken"]["reason_code"], audit["broken"]["position"]) == ("kept_end", lost)
     assert kept <= audit["sealed"] < lost
 
 
