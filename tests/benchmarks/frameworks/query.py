@@ -50,4 +50,7 @@ def resource(row: Appointment) -> AppointmentResource:
 
 def _renamed(row: Appointment, model: type[AppointmentSummary]) -> dict[str, object]:
     names = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
-    return {name: getattr(row, names.get(name, name)) for name in model.model_fields}
+    # The bare apps decide nothing about what counts.
+    decided = {"source_deleted": row.source_deleted_at is not None, "counts": None, "reason_code": None}
+    columns = {name: names.get(name, name) for name in model.model_fields if name not in decided}
+    return decided | {name: getattr(row, column) for name, column in columns.items()}
