@@ -86,7 +86,7 @@ class Finisher:
             # Drafts of an unfinished plan are no decisions.
             await operations.clear_unsent(run.id)
         await operations.cancel_planned(run.id, now)
-        plan = PlanCounts(**(run.plan or {}))
+        plan = PlanCounts.stored(run.plan)
         report = await _report(operations, run, plan, now)
         private = await _private_outcomes(operations, run, plan)
         why = reason or plan.refused

@@ -93,7 +93,7 @@ class OwnerEdits:
             attempt = await runs.begin_plan(run_id)
             if attempt is None:
                 run = await runs.get_unscoped(run_id)
-                return PlanCounts(**((run.plan if run else None) or {}))
+                return PlanCounts.stored(run.plan if run else None)
         try:
             async with PlanTurn(self._ports, run_id, attempt).session() as session:
                 counts = await self._promote(session, context)

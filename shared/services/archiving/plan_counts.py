@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from shared.domain.runs.outcome import Outcome
 
@@ -57,6 +57,12 @@ class PlanCounts:
     code: str | None = None
     #: When reading the pages of this plan began (ISO 8601, UTC).
     read_at: str | None = None
+
+    @classmethod
+    def stored(cls, plan: Mapping[str, Any] | None) -> Self:
+        """The counts of a stored plan. A newer version may have stored fields that this one does not know."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in (plan or {}).items() if name in known})
 
 
 _PLANNED_OUTCOMES = {

@@ -147,4 +147,4 @@ class RunPlanner:
 
 
 def _stored(run: ArchiveRun | None) -> PlanCounts:
-    return PlanCounts(**(run.plan or {})) if run else PlanCounts()
+    return PlanCounts.stored(run.plan if run else None)

@@ -41,7 +41,7 @@ class RebuildRuns:
             attempt = await runs.begin_plan(run_id)
             if attempt is None:
                 run = await runs.get_unscoped(run_id)
-                return PlanCounts(**((run.plan if run else None) or {}))
+                return PlanCounts.stored(run.plan if run else None)
             await context.operations(session).clear_unsent(run_id)
             total = (await _lost(session, context).standing()).amount
         turn = PlanTurn(self._ports, run_id, attempt)

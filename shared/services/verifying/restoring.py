@@ -93,7 +93,7 @@ class CopyRestoring:
             attempt = await runs.begin_plan(run_id)
             if attempt is None:
                 run = await runs.get_unscoped(run_id)
-                return PlanCounts(**((run.plan if run else None) or {}))
+                return PlanCounts.stored(run.plan if run else None)
             rows = await self._wanted(session, context)
         turn = PlanTurn(self._ports, run_id, attempt)
         try:

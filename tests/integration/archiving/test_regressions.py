@@ -286,3 +286,13 @@ async def test_a_database_that_is_away_while_jobs_are_claimed_is_no_fault_of_the
         with pytest.raises(Unavailable):
             await world.archiving.claim_due_jobs()
     assert len(await world.archiving.claim_due_jobs()) == 1
+
+
+async def test_a_plan_that_a_newer_version_stored_is_written_and_finished(world: World) -> None:
+    await world.open(meetings(2))
+    run = await world.request()
+    await world.plan(run.id)
+    await rows(world, """UPDATE archive_runs SET plan = plan || '{"only_newer": 1}' RETURNING id""")
+    assert (await world.apply(run.id)).remaining == 0
+    assert (await world.finish(run.id)).state == "completed"
+    assert len(await world.copies()) == 2
