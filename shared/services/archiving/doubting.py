@@ -75,8 +75,8 @@ class MeetingDoubts:
 
     @property
     def rows(self) -> set[UUID]:
-        """Map rows that the answers are about."""
-        return {row.row_id for item in self._items if not item.is_open for row in item.archived if row.row_id}
+        """Map rows that the questions are about."""
+        return {row.row_id for item in self._items for row in item.archived if row.row_id}
 
     def note(self, reads: Mapping[str, ReadEvent]) -> None:
         """Keep the events of a page that a question is about, or may be about."""
@@ -106,6 +106,31 @@ class MeetingDoubts:
             else:
                 self._reopened.append(item.id)
         return answered
+
+    def standing(
+        self, gone: Mapping[str, GoneRow], new: Mapping[str, tuple[str, MeetingFacts]], taken: Collection[str]
+    ) -> list[Doubt]:
+        """Questions that stay, although nothing would open them any more: their events changed since.
+
+        The sources of the copies are still gone, and the events still new, on the day that was shown. No key
+        is ``taken``.
+        """
+        zone = self._context.window.zone
+        return [
+            Doubt(tuple(row.key for row in item.archived), tuple(event.key for event in item.new))
+            for item in self._items
+            if (item.is_open or item.id in self._reopened)
+            and self._judged(item)
+            and all(
+                row.key in gone and gone[row.key].counts and row.key not in taken for row in item.archived
+            )
+            and all(
+                event.key in new
+                and event.key not in taken
+                and new[event.key][1].day == event.start.astimezone(zone).date()
+                for event in item.new
+            )
+        ]
 
     def repointed(self, pairs: Sequence[Pair]) -> None:
         """Replace the rows' keys after they were re-pointed to other events."""

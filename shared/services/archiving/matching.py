@@ -168,11 +168,14 @@ class SourceMatcher:
         decided = [*answered.pairs, *matching.pairs]
         # A row with a write in flight is reconciled first, and its event waits until then. The next run reads
         # again a row whose time could not be read, or about which two reads disagree.
+        taken = {key for pair in decided for key in (pair.row, pair.event)}
+        taken |= {key for doubt in matching.doubts for key in (*doubt.rows, *doubt.events)}
+        found_doubts = [*matching.doubts, *self.doubts.standing(gone, new, taken)]
         disputed = {each.facts.key for each in unsure}
         disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
-        doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
+        doubts = [doubt for doubt in found_doubts if disputed.isdisjoint(doubt.rows)]
         waiting = busy | {p.event for p in decided if p.row in self._open_keys or p.row in disputed}
-        waiting |= {key for doubt in matching.doubts if doubt not in doubts for key in doubt.events}
+        waiting |= {key for doubt in found_doubts if doubt not in doubts for key in doubt.events}
         pairs = [pair for pair in decided if pair.event not in waiting]
         again = self.doubts.ask(doubts, gone, rows, waiting)
         if elsewhere or pairs:

@@ -177,6 +177,17 @@ async def test_a_new_event_that_moves_to_another_day_is_archived_there(world: Wo
     await nothing_more(world)
 
 
+async def test_a_question_stays_where_its_new_event_is_renamed(world: World) -> None:
+    await archived_then_moved(world)
+    await world.edit((await world.source("Review"))["id"], subject="Review with Carla")
+    for _ in range(2):
+        report = await world.archive()
+        assert (report["archived"], report["flagged"]) == (0, 1)
+    (item,) = await world.items()
+    assert (item["status"], item["version"]) == ("open", 2)
+    assert await world.subjects() == ["Review"]
+
+
 async def test_an_old_copy_that_its_owner_deletes_lets_the_new_one_in(world: World) -> None:
     await archived_then_moved(world)
     await world.delete((await world.copy("Review"))["id"])
