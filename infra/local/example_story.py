@@ -276,7 +276,7 @@ class Story:
         why = {"reason": "It does not say what for."}
         await self._send(cast.admin, "POST", f"{of}/refuse", why, asked["id"])
         asked = await self._send(cast.chief, "POST", ask, {"days": 90}, made["id"])
-        held = {"days": 60, "reason": "Marcus left; his cases are taken over."}
+        held = {"days": 60, "reason": "Marcus left; the cases are taken over."}
         await self._send(cast.admin, "POST", f"{of}/approve", held, asked["id"])
         await self._send(cast.marcus, "POST", f"{of}/object", None, asked["id"])
         decided = {"goes_on": True, "reason": "The cases cannot wait; 60 days are enough."}

@@ -370,7 +370,7 @@ class Stack:
         write_private(self._pid_file, json.dumps(pids))
 
     async def _end_orphans(self) -> None:
-        # We hold the lock of the folder. A process that still uses it lost its supervisor to a kill -9.
+        # This system holds the lock of the folder. So a process that still uses the folder is orphaned.
         with contextlib.suppress(FileNotFoundError, ValueError):
             for pid in reversed(json.loads(self._pid_file.read_text())):
                 await end_orphan(int(pid), str(self.state_dir))

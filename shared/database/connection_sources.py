@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 RESTED_SECONDS: Final = 2.0
 #: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
 PING_SECONDS: Final = 2.0
-#: Connections are replaced after this many seconds, because load balancers silently drop idle ones.
+#: The age in seconds at which a connection is replaced. A load balancer may drop an old one without a word.
 RECYCLE_SECONDS: Final = 1800
 
 

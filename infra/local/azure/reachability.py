@@ -1,6 +1,6 @@
 """Which modules of the dependencies can be loaded: those that the app imports, and what these import in turn.
 
-Read from the sources, without running them. More is kept than is needed. An import inside a function counts.
+The sources are read and not run. So some modules stay that nothing loads. An import inside a function counts.
 A string that names a module counts too, because packages load parts of themselves by name. A package with
 extension modules is kept whole, because what they import cannot be read.
 """

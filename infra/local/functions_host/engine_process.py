@@ -1,6 +1,7 @@
 """The Durable engine as a process of its own, shared by several instances of one app.
 
-It replaces what they share in Azure: the Durable Task Scheduler, or the tables and queues of Azure Storage.
+In Azure the instances share the Durable Task Scheduler, or tables and queues of Azure Storage. This process
+takes its place.
 """
 
 import argparse

@@ -28,8 +28,8 @@ class ArchivedEvent(Base):
     source_id: Mapped[str]
     ical_uid: Mapped[str]
     original_start: Mapped[datetime]
-    #: Earlier source keys of the row, or of the copy that it took over. They identify the event in other
-    #: archives (2.18).
+    #: The source keys that the row had before, and those of a copy that it took over. Rows of other archives
+    #: may still have one of them: by it both are known to be one event (2.18).
     former_keys: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     state: Mapped[str] = mapped_column(default=ArchivedEventState.CREATING)
     copy_id: Mapped[str | None]

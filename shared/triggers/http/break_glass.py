@@ -24,7 +24,8 @@ async def open_break_glass_access(
 ) -> Reply[break_glass.BreakGlassResource]:
     """The person is notified at once, with the reason. It ends automatically. Every use is audited.
 
-    It opens appointments, overlaps and exports, only for the caller. Everything else stays masked.
+    The caller, and nobody else, sees the person's private appointments, overlaps and exports. Everything else
+    stays masked.
     """
     body = request.body
     opened = await request.app.break_glass.open(request.caller, request.id, body.reason, body.minutes)

@@ -17,7 +17,7 @@ _NO_OPEN_MONTH = text("""
 """)
 
 
-# In one order, as in all code that locks several jobs of a configuration, to avoid deadlocks.
+# All code locks the jobs of a configuration by kind. Another order could deadlock.
 _HOLD = text("""
     SELECT id FROM jobs WHERE owner_id = :owner AND configuration_id = :configuration ORDER BY kind FOR UPDATE
 """)
@@ -139,7 +139,7 @@ class JobRepository(Repository):
         )
         if kind is not None:
             due = due.where(Job.kind == kind)
-        # In one order, as in all code that locks several jobs of a configuration, to avoid deadlocks.
+        # All code locks the jobs of a configuration by kind. Another order could deadlock.
         result = await self._session.execute(
             update(Job)
             .where(Job.id.in_(due.order_by(Job.kind).with_for_update()))
