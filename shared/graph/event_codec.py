@@ -105,11 +105,8 @@ def source_event(item: EventItem) -> SourceEvent:
             entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
     body, location, response = item.body, item.location, item.response_status
     organizer, attendees = item.organizer, item.attendees
-    fields = (
-        item.id,
-        kind,
-        item.ical_uid or "",
-        item.change_key or "",
+    return SourceEvent(
+        # By position: naming them costs ten times as much.
         item.subject or "",
         (body.content or "") if body else "",
         (body.content_type or "html") if body else "html",
@@ -118,13 +115,17 @@ def source_event(item: EventItem) -> SourceEvent:
         item.original_start_time_zone or "UTC",
         item.original_end_time_zone or "UTC",
         item.is_all_day is True,
-        item.series_master_id,
-        original_start,
         (location.display_name or "") if location else "",
         item.categories or (),
         item.show_as or "busy",
         item.importance or "normal",
         item.sensitivity or "normal",
+        item.id,
+        kind,
+        item.ical_uid or "",
+        item.change_key or "",
+        item.series_master_id,
+        original_start,
         item.is_cancelled is True,
         response is not None and response.response == "declined",
         item.has_attachments is True,
@@ -134,8 +135,6 @@ def source_event(item: EventItem) -> SourceEvent:
         _told_date(item.occurrence_id) if item.occurrence_id else None,
         entered_at,
     )
-    # Passing parameters to ``SourceEvent(…)`` costs as much as the tuple itself.
-    return _new(SourceEvent, fields)
 
 
 def _moment(time: TimeItem) -> datetime:
@@ -156,16 +155,15 @@ def _told_date(occurrence_id: str) -> date | None:
 def _person(item: RecipientItem) -> Participant:
     mail, status = item.email_address or _NO_MAIL, item.status
     response = (status.response or "none") if status else "none"
-    return _new(Participant, (mail.name or "", mail.address or "", item.type or "required", response))
+    return Participant(mail.name or "", mail.address or "", item.type or "required", response)
 
 
 def _organizer(item: RecipientItem) -> Participant:
     mail = item.email_address or _NO_MAIL
-    return _new(Participant, (mail.name or "", mail.address or "", "organizer", "organizer"))
+    return Participant(mail.name or "", mail.address or "", "organizer", "organizer")
 
 
 _NO_MAIL = MailItem()
-_new = tuple.__new__
 
 
 EVENTS = EventCodec(source_event)

@@ -64,6 +64,11 @@ class GeneratedCalendars:
             start_zone="UTC",
             end_zone="UTC",
             is_all_day=False,
+            location="",
+            categories=(),
+            show_as="busy",
+            importance="normal",
+            sensitivity="normal",
         )
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.domain.appointments.appointment_record import AppointmentRecord
+
 #: Monday, 2 March 2026, 09:00 UTC: start of the first event.
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -35,3 +37,8 @@ def record(**columns: Any) -> dict[str, Any]:
         "source_show_as": "busy",
     }
     return defaults | columns
+
+
+def recorded(**columns: Any) -> AppointmentRecord:
+    """The same as a value."""
+    return AppointmentRecord.from_json(record(**columns))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
@@ -12,8 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import constraint_error
 from shared.database.models.base import Base
-
-_INSTANTS = ("start_at", "end_at", "source_start_at", "source_end_at")
 
 #: The end of a page: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]
@@ -70,7 +69,6 @@ def page[Row](
     return statement.order_by(*order).limit(limit)
 
 
-def with_instants(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of an appointment that was stored as JSON, with instants as datetimes."""
-    found = {name: datetime.fromisoformat(record[name]) for name in _INSTANTS if record.get(name)}
-    return {**record, **found}
+def json_text(value: object) -> str:
+    """A JSON parameter, such as rows for ``json_to_recordset``. Values with ``to_json`` take that form."""
+    return orjson.dumps(value, default=lambda each: each.to_json()).decode()

@@ -1,15 +1,17 @@
 """Builds what is written for an archived event: the copy and our record (domain.md 2.6)."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
-from shared.domain.events.event_content import content_columns, content_fields, storable
-from shared.domain.events.source_event import EventType, Participant, SourceEvent
+from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.events.event_content import storable
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.json_object import JsonObject
 from shared.domain.planning.modifications import Modification
 from shared.domain.times.zones import find_zone, local_wall_time
 
@@ -29,7 +31,7 @@ _WRITABLE_SHOW_AS = frozenset({"free", "tentative", "busy", "oof", "workingElsew
 class CopyPayload:
     """The JSON body of the POST or PATCH, and whether a time could not keep its original zone."""
 
-    body: dict[str, Any]
+    body: JsonObject
     zone_reported: bool
 
 
@@ -57,7 +59,7 @@ def copy_payload(
     # Exchange refuses an all-day event with two zones (graph.md, Event).
     end_zone = event.start_zone if event.is_all_day else event.end_zone
     end, end_kept = _time(event.end, end_zone, event.is_all_day)
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "subject": _graph_subject(storable(event.subject)),
         "body": {"contentType": event.body_type, "content": storable(event.body)},
         "start": start,
@@ -91,7 +93,7 @@ def copy_payload(
 
 
 def recreated_copy(
-    body: Mapping[str, Any],
+    body: JsonObject,
     *,
     configuration_id: uuid.UUID,
     archive_key: str,
@@ -100,7 +102,7 @@ def recreated_copy(
     ical_uid: str,
     original_start: datetime,
     generation: int,
-) -> dict[str, Any]:
+) -> JsonObject:
     """The body that creates a copy again, from the body that was meant to update it (domain.md 2.10).
 
     ``original_start`` is UTC.
@@ -119,123 +121,33 @@ def recreated_copy(
 
 
 def retimed_copy(
-    body: Mapping[str, Any],
-    record: Mapping[str, Any],
+    body: JsonObject,
+    record: AppointmentRecord,
     start: datetime,
     end: datetime,
     revision: str,
     modifications: Sequence[Modification] = (),
-) -> tuple[CopyPayload, dict[str, Any]]:
+) -> tuple[CopyPayload, AppointmentRecord]:
     """A drafted payload and record with the times and revision that modifications produced (domain.md 4).
 
     The result equals a new draft of the event with these times (UTC). The original zones are those of the
     record.
     """
-    new_start, start_kept = _time(start, record["start_zone"], all_day=False)
-    new_end, end_kept = _time(end, record["end_zone"], all_day=False)
+    new_start, start_kept = _time(start, record.start_zone, all_day=False)
+    new_end, end_kept = _time(end, record.end_zone, all_day=False)
     properties = [
         {**entry, "value": revision} if entry["id"] == ARCHIVE_REVISION_PROPERTY else entry
         for entry in body["singleValueExtendedProperties"]
     ]
     changed = {"start": new_start, "end": new_end, "singleValueExtendedProperties": properties}
-    times = {
-        "start_at": start.isoformat(),
-        "end_at": end.isoformat(),
-        "modifications": [modification.to_json() for modification in modifications],
-    }
-    return CopyPayload({**body, **changed}, zone_reported=not (start_kept and end_kept)), {**record, **times}
+    payload = CopyPayload({**body, **changed}, zone_reported=not (start_kept and end_kept))
+    retimed = replace(record, start=start, end=end, revision=revision, modifications=tuple(modifications))
+    return payload, retimed
 
 
 def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:
     """Makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
     return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
-
-
-def appointment_record(
-    event: SourceEvent,
-    attachment_count: int,
-    *,
-    source: SourceEvent | None = None,
-    modifications: Sequence[Modification] = (),
-) -> dict[str, Any]:
-    """Our record of an event, JSON-able, named as the columns of ``Appointment``. Times are ISO 8601.
-
-    It keeps what the copy omits: organizer, attendees, cancelled, declined and the number of attachments. It
-    also keeps what automation and modifications changed: ``source`` is the event before these changes
-    (domain.md 4.6, 6.2).
-    """
-    before = source or event
-    return {
-        **content_columns(event),
-        "is_cancelled": event.is_cancelled,
-        "is_declined": event.is_declined,
-        "organizer": _person(event.organizer) if event.organizer else None,
-        "attendees": [_person(attendee) for attendee in event.attendees],
-        "attachment_count": attachment_count,
-        "ical_uid": event.ical_uid,
-        "source_sensitivity": before.sensitivity,
-        "source_show_as": before.show_as,
-        "source_start_at": before.start.isoformat(),
-        "source_end_at": before.end.isoformat(),
-        "source_type": str(before.type),
-        "modifications": [modification.to_json() for modification in modifications],
-    }
-
-
-def recorded_event(record: Mapping[str, Any], source_id: str, original_start: datetime) -> SourceEvent:
-    """The event of a record, as its copy shows it, if the source is gone (domain.md 5.8).
-
-    ``source_id`` and ``original_start`` (UTC) come from its map row.
-    """
-    return SourceEvent(
-        id=source_id,
-        type=EventType.SINGLE_INSTANCE,
-        ical_uid=record["ical_uid"],
-        change_key="",
-        original_start=original_start,
-        is_cancelled=record["is_cancelled"],
-        is_declined=record["is_declined"],
-        **content_fields(record),
-    )
-
-
-def recorded_source(
-    record: Mapping[str, Any], source_id: str, slot: datetime, series: str | None
-) -> SourceEvent:
-    """The source of an archived event as it was when archived, from our record by column name.
-
-    ``slot`` is its original start, UTC. ``series`` is the id of its series. Records of earlier versions lack
-    the source's own times and type. Then the times of the copy are used, and an occurrence outside its slot
-    counts as an exception. Without a series, the event is single whatever the record says, because an
-    occurrence may have become single.
-    """
-    start, end = record["source_start_at"] or record["start_at"], record["source_end_at"] or record["end_at"]
-    kind = EventType.SINGLE_INSTANCE if series is None else EventType.OCCURRENCE
-    if record["source_type"] and series is not None:
-        kind = EventType(record["source_type"])
-    elif series is not None and not record["is_all_day"] and start != slot:
-        kind = EventType.EXCEPTION
-    organizer = record["organizer"]
-    as_given = {
-        "start": start,
-        "end": end,
-        "show_as": record["source_show_as"] or record["show_as"],
-        "sensitivity": record["source_sensitivity"] or record["sensitivity"],
-    }
-    return SourceEvent(
-        id=source_id,
-        type=kind,
-        ical_uid=record["ical_uid"],
-        change_key="",
-        series_master_id=series,
-        original_start=None if series is None else slot,
-        is_cancelled=record["is_cancelled"],
-        is_declined=record["is_declined"],
-        has_attachments=record["attachment_count"] > 0,
-        organizer=Participant(**organizer) if organizer else None,
-        attendees=tuple(Participant(**each) for each in record["attendees"]),
-        **content_fields(record) | as_given,
-    )
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
@@ -287,12 +199,3 @@ def _graph_subject(subject: str) -> str:
     if len(units) <= 2 * MAX_SUBJECT_UNITS:
         return subject
     return units[: 2 * (MAX_SUBJECT_UNITS - 3)].decode("utf-16-le", errors="ignore") + "..."
-
-
-def _person(person: Participant) -> dict[str, str]:
-    return {
-        "name": storable(person.name),
-        "address": storable(person.address),
-        "kind": storable(person.kind),
-        "response": storable(person.response),
-    }

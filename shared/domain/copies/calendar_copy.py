@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import orjson
 
-from shared.domain.events.event_content import content_columns
+from shared.domain.events.event_content import EventContent, content_of
 from shared.domain.events.source_event import SourceEvent
+from shared.domain.json_object import JsonObject
 
 # Exchange may have shortened a subject that is longer than this.
 _COMPARED_SUBJECT = 250
@@ -26,8 +27,8 @@ class Copy:
     etag: str
     archive_key: str
     revision: str
-    #: ``ArchiveSource``, parsed. Empty if absent or unreadable.
-    source: dict[str, Any]
+    #: ``ArchiveSource``, parsed. Empty if absent or unreadable. People can change it, so nothing is certain.
+    source: JsonObject
     #: UTC.
     created: datetime
 
@@ -47,9 +48,9 @@ class Copy:
         return self.event.is_all_day
 
     @property
-    def content(self) -> dict[str, Any]:
-        """The content that its owner can change, as columns of our record. Times are ISO 8601."""
-        return content_columns(self.event)
+    def content(self) -> EventContent:
+        """The content, which its owner can change."""
+        return content_of(self.event)
 
     @property
     def takes_time(self) -> bool:
@@ -60,11 +61,11 @@ class Copy:
     @property
     def content_hash(self) -> str:
         """SHA-256 of the normalised content. Equal for copies with the same content."""
-        content = _content(self.event, CONTENT, self.event.is_all_day)
+        content = _compared(self.event, self.event.is_all_day)
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def parsed_source(text: str) -> dict[str, Any]:
+def parsed_source(text: str) -> JsonObject:
     """``ArchiveSource`` of a copy. Empty if it is unreadable."""
     try:
         value = orjson.loads(text) if text else {}
@@ -73,22 +74,18 @@ def parsed_source(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def same_content(copy: Copy, expected: Mapping[str, Any]) -> bool:
-    """Whether the copy still has what we last wrote. Only the fields in ``expected`` are compared.
+def same_content(copy: Copy, expected: EventContent) -> bool:
+    """Whether the copy still has what we last wrote.
 
-    ``expected`` are columns of our record (``start_at``, ``show_as``, …; times as datetimes or ISO 8601).
     Exchange rewrites HTML, so bodies are compared as text without white space. Times are compared to the
     second, categories in any order. ``showAs`` unknown equals busy, because the copy is written as busy.
     """
     return not differing_fields(copy, expected)
 
 
-def differing_fields(copy: Copy, expected: Mapping[str, Any]) -> list[str]:
+def differing_fields(copy: Copy, expected: EventContent) -> list[str]:
     """The fields that differ in the copy, by their names in findings. Compared as in ``same_content``."""
-    named = {name: column for name, column in CONTENT.items() if column in expected}
-    all_day = expected.get("is_all_day", copy.event.is_all_day) is True
-    ours = {name: _COMPARED[name](expected[column], all_day) for name, column in named.items()}
-    theirs = _content(copy.event, named, all_day)
+    ours, theirs = _compared(expected, expected.is_all_day), _compared(copy.event, expected.is_all_day)
     return [name for name in ours if ours[name] != theirs[name]]
 
 
@@ -102,49 +99,40 @@ def text_of(body: str) -> str:
     return _squeezed("".join(reader.parts))
 
 
-#: The content of a copy (domain.md 2.6): names in findings, and columns of our record.
-CONTENT: Final = {
-    "subject": "subject",
-    "body": "body",
-    "start": "start_at",
-    "end": "end_at",
-    "isAllDay": "is_all_day",
-    "location": "location",
-    "categories": "categories",
-    "showAs": "show_as",
-    "importance": "importance",
-    "sensitivity": "sensitivity",
-}
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _content(event: SourceEvent, names: Mapping[str, str], all_day: bool) -> dict[str, Any]:
-    return {
-        name: _COMPARED[name](getattr(event, column.removesuffix("_at")), all_day)
-        for name, column in names.items()
-    }
-
-
-def _subject(value: Any, _: bool) -> str:
-    return " ".join(str(value or "").split())[:_COMPARED_SUBJECT].rstrip()
-
-
-def _time(value: Any, all_day: bool) -> str:
-    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+def _time(instant: datetime, all_day: bool) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d" if all_day else "%Y-%m-%dT%H:%M:%S")
 
 
-_COMPARED: Final[Mapping[str, Callable[[Any, bool], Any]]] = {
-    "subject": _subject,
-    "body": lambda value, _: text_of(str(value or "")),
+#: How each field is compared. Zones and the type of the body only say how others are written.
+_COMPARED: Final[Mapping[str, Callable[[Any, bool], object]]] = {
+    "subject": lambda value, _: _line(value)[:_COMPARED_SUBJECT].rstrip(),
+    "body": lambda value, _: text_of(value),
     "start": _time,
     "end": _time,
-    "isAllDay": lambda value, _: value is True,
-    "location": lambda value, _: " ".join(str(value or "").split()),
-    "categories": lambda value, _: sorted({str(category).strip() for category in value or ()}),
-    "showAs": lambda value, _: "busy" if value in (None, "unknown") else value,
-    "importance": lambda value, _: value or "normal",
-    "sensitivity": lambda value, _: value or "normal",
+    "is_all_day": lambda value, _: value,
+    "location": lambda value, _: _line(value),
+    "categories": lambda value, _: sorted({category.strip() for category in value}),
+    "show_as": lambda value, _: "busy" if value == "unknown" else value,
+    "importance": lambda value, _: value,
+    "sensitivity": lambda value, _: value,
 }
+
+
+def _camel(field: str) -> str:
+    first, *others = field.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+#: The compared fields by their names in findings, which mailboxes use.
+CONTENT: Final = {_camel(field): field for field in _COMPARED}
+
+
+def _compared(content: EventContent, all_day: bool) -> dict[str, object]:
+    return {name: _COMPARED[field](getattr(content, field), all_day) for name, field in CONTENT.items()}
 
 
 def _squeezed(text: str) -> str:

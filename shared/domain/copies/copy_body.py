@@ -15,6 +15,8 @@ from shared.domain.copies.archive_copy import (
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
 )
+from shared.domain.events.event_content import EventContent
+from shared.domain.json_object import JsonObject
 from shared.domain.times.zones import find_zone, first_instant
 
 _PROPERTIES: Final = {
@@ -41,7 +43,7 @@ _DEFAULTS: Final = {
 }
 
 
-def parsed(payload: bytes) -> dict[str, Any]:
+def parsed(payload: bytes) -> JsonObject:
     """The JSON object of a write. Raises ValueError for anything else."""
     body = orjson.loads(payload)
     if not isinstance(body, dict):
@@ -49,7 +51,12 @@ def parsed(payload: bytes) -> dict[str, Any]:
     return body
 
 
-def columns_to_create(body: Mapping[str, Any]) -> dict[str, Any]:
+def written_content(payload: bytes) -> EventContent:
+    """The content that a write gives to its copy. Raises ValueError for an invalid body."""
+    return EventContent.from_json(columns_to_create(parsed(payload)))
+
+
+def columns_to_create(body: JsonObject) -> dict[str, Any]:
     """The columns of a new event, from the body of a POST. Raises ValueError for invalid values."""
     columns = _DEFAULTS | columns_to_update(body)
     if "start_at" not in columns or "end_at" not in columns:
@@ -59,7 +66,7 @@ def columns_to_create(body: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def columns_to_update(body: Mapping[str, Any]) -> dict[str, Any]:
+def columns_to_update(body: JsonObject) -> dict[str, Any]:
     """The columns in the body of a PATCH, times as ISO 8601. Raises ValueError as above."""
     columns: dict[str, Any] = {}
     if "subject" in body:
@@ -83,7 +90,7 @@ def columns_to_update(body: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _times(body: Mapping[str, Any]) -> dict[str, Any]:
+def _times(body: JsonObject) -> dict[str, Any]:
     if "start" not in body and "end" not in body and "isAllDay" not in body:
         return {}
     # A part of an interval cannot be checked. Our writes always name all of it (domain.md 2.6).

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import orjson
 
-from shared.domain.events.event_content import event_content
+from shared.domain.events.event_content import content_fields
 from shared.domain.events.source_event import Participant, SourceEvent
 
 type AppliedModification = tuple[str, datetime, datetime]
@@ -87,7 +87,7 @@ def duplicate_hash(event: SourceEvent) -> bytes:
 
 def _source_fields(event: SourceEvent) -> dict[str, object]:
     return {
-        **event_content(event),
+        **content_fields(event),
         "body": _plain_line_endings(event.body),
         "is_cancelled": event.is_cancelled,
         "is_declined": event.is_declined,

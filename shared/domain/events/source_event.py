@@ -4,9 +4,11 @@ import hashlib
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
+from shared.domain.events.event_content import EventContent
 from shared.domain.times.zones import find_zone
 
 _HALF_A_DAY = timedelta(hours=12)
@@ -21,7 +23,7 @@ class EventType(StrEnum):
     SERIES_MASTER = "seriesMaster"
 
 
-class Participant(NamedTuple):
+class Participant(msgspec.Struct, frozen=True, gc=False):
     """Organizer or attendee; kept in our record, never written to a copy (domain.md 2.6)."""
 
     name: str
@@ -30,38 +32,16 @@ class Participant(NamedTuple):
     response: str = "none"
 
 
-class SourceEvent(NamedTuple):
-    """One single event, occurrence or exception.
-
-    It is a tuple because a page holds a thousand of them. Creating a frozen dataclass takes seven times as
-    long.
-    """
+class SourceEvent(EventContent, frozen=True, gc=False):
+    """One single event, occurrence or exception."""
 
     id: str
     type: EventType
     ical_uid: str
     change_key: str
-    subject: str
-    body: str
-    body_type: str
-    #: A UTC instant. For an all-day event, midnight of its date as given, tagged UTC (graph.md,
-    #: calendarView).
-    start: datetime
-    #: As ``start``.
-    end: datetime
-    #: ``originalStartTimeZone`` as given (a Windows, IANA or custom name).
-    start_zone: str
-    #: ``originalEndTimeZone`` as given.
-    end_zone: str
-    is_all_day: bool
     series_master_id: str | None = None
     #: The slot of an occurrence in its series, UTC. None for a single event.
     original_start: datetime | None = None
-    location: str = ""
-    categories: tuple[str, ...] = ()
-    show_as: str = "busy"
-    importance: str = "normal"
-    sensitivity: str = "normal"
     is_cancelled: bool = False
     is_declined: bool = False
     has_attachments: bool = False

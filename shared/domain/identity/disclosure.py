@@ -9,10 +9,12 @@ import hashlib
 from collections.abc import Collection, Mapping
 from copy import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from shared.domain.events.source_event import SourceEvent
+if TYPE_CHECKING:
+    # A worker that only answers reads never loads it.
+    from shared.domain.events.source_event import SourceEvent
 
 #: Replaces all text of a private event for other people.
 PRIVATE: Final = "Private"
@@ -59,7 +61,7 @@ def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[st
     }
 
 
-def masked_event(event: SourceEvent) -> SourceEvent:
+def masked_event(event: "SourceEvent") -> "SourceEvent":
     """A private event as others read it: its times, its identity and "Private".
 
     A normal event stays unchanged. The identity is needed to find the event again (2.3) and reveals nothing.

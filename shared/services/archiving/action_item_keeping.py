@@ -7,8 +7,9 @@ an answer was applied. ``superseding.supersede`` supersedes a copy.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,14 +19,19 @@ from shared.database.repositories.action_items.plan_items import AskedItem, Plan
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.domain.action_items.items import ActionItemStatus, CloseReason, Question, default_answer
 from shared.domain.action_items.texts import items_opened, items_opened_id
+from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
+from shared.domain.events.source_event import SourceEvent
 from shared.domain.notifications.notification import Recipient
 from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
-#: Fields that an item does not store for a new event. The event is read again before it is archived.
-NOT_SHOWN: Final = {"body": "", "attendees": list[Any]()}
 #: If a run could not carry an answer out, the timer asks for another run after this time.
 _AGAIN_AFTER = timedelta(hours=6)
+
+
+def shown_in_item(event: SourceEvent) -> AppointmentRecord:
+    """What an item stores of a new event. The event is read again before it is archived."""
+    return replace(appointment_record(event), body="", attendees=())
 
 
 class ActionItemKeeper:

@@ -16,14 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, StoredItem
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about
-from shared.domain.copies.archive_copy import appointment_record
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import Doubt, GoneRow, MatchStep, MeetingFacts, Pair, closest
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
-from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
+from shared.services.archiving.action_item_keeping import ActionItemKeeper, shown_in_item
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.superseding import supersede
 
@@ -252,7 +251,7 @@ class MeetingDoubts:
 
     def _new(self, key: str, event: SourceEvent) -> ItemEvent:
         start = self._context.owning_start(event)
-        record = appointment_record(event, 0) | NOT_SHOWN
+        record = shown_in_item(event)
         return ItemEvent(
             Side.NEW, key, event.id, revision(event), start, max(start, event.end), record=record
         )

@@ -1,22 +1,16 @@
 """Builds operations as rows, with the bodies that will be written (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from copy import replace
+from dataclasses import dataclass
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_operations import DraftRow, OperationRow
 from shared.database.repositories.archiving.archived_events import MapRow
-from shared.domain.copies.archive_copy import (
-    CopyPayload,
-    appointment_record,
-    copy_payload,
-    recorded_event,
-    retimed_copy,
-)
+from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
+from shared.domain.copies.archive_copy import CopyPayload, copy_payload, retimed_copy
 from shared.domain.events.revision import modified_revision, revision, superseded_revision
 from shared.domain.events.source_event import SourceEvent, archive_key
 from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
@@ -30,7 +24,6 @@ from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 
-_TIMES = ("start_at", "end_at", "source_start_at", "source_end_at")
 _BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
 
 
@@ -57,7 +50,7 @@ class Body:
     """An operation's content for one event: request body, record and revision."""
 
     payload: CopyPayload
-    record: dict[str, Any]
+    record: AppointmentRecord
     revision: str
 
 
@@ -137,35 +130,34 @@ class OperationDrafter:
         )
 
     async def add_recorded(
-        self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
+        self, session: AsyncSession, records: Mapping[str, AppointmentRecord], rows: Mapping[str, MapRow]
     ) -> None:
         """Plan copies of events whose source is gone, from our record of them (domain.md 5.8)."""
         planned: list[OperationRow] = []
         for key, record in records.items():
-            row, content = rows[key], record["revision"]
+            row = rows[key]
             superseded = row.state is ArchivedEventState.SUPERSEDED
-            event = recorded_event(record, row.source_id, row.original_start)
-            payload = self._payload(event, key, row, content, create=True, superseded=superseded)
+            event = record.event(row.source_id, row.original_start)
+            payload = self._payload(event, key, row, record.revision, create=True, superseded=superseded)
             self.zones_reported += payload.zone_reported
-            body = Body(payload, {"source_gone": True, **record, "superseded": superseded}, content)
+            body = Body(payload, replace(record, superseded=superseded), record.revision)
             planned.append(self._operation(key, Action.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
     async def add_superseding(
-        self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, Mapping[str, Any]]]
+        self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, AppointmentRecord]]
     ) -> None:
         """Plan to show copies as free and marked superseded, because other copies replace them (2.16).
 
-        The argument has, by source key, the row and its record as ``AppointmentRepository.recorded`` returns
-        it. Plans call this through ``superseding.py``. When the write is done, the row becomes ``superseded``
-        and counts no time. The operation belongs to no event of the run, so it is counted beside the report.
+        The argument has the row and its record by source key. Plans call this through ``superseding.py``.
+        When the write is done, the row becomes ``superseded`` and counts no time. The operation belongs to no
+        event of the run, so it is counted beside the report.
         """
         planned: list[OperationRow] = []
         for key, (row, recorded) in superseded.items():
             content = superseded_revision(row.revision)
-            times = {name: _iso(recorded[name]) for name in _TIMES}
-            record = {**recorded, **times, "show_as": "free", "revision": content, "superseded": True}
-            event = recorded_event(record, row.source_id, row.original_start)
+            record = replace(recorded, show_as="free", revision=content, superseded=True)
+            event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, content, create=False, superseded=True)
             self.zones_reported += payload.zone_reported
             operation = self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True)
@@ -183,8 +175,8 @@ class OperationDrafter:
             decision = wanted[key]
             assert decision.start is not None and decision.end is not None  # noqa: S101, PT018
             payload, record = retimed_copy(
-                draft["payload"],
-                draft["record"],
+                draft.payload,
+                draft.record,
                 decision.start,
                 decision.end,
                 decision.revision,
@@ -194,7 +186,7 @@ class OperationDrafter:
                 {
                     "source_key": key,
                     "payload": payload.body,
-                    "record": record | {"revision": decision.revision},
+                    "record": record,
                     "revision": decision.revision,
                 }
             )
@@ -220,8 +212,8 @@ class OperationDrafter:
 
     def record_of(
         self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]
-    ) -> dict[str, Any]:
-        """What our record will say about the event, as decided. Times are ISO 8601."""
+    ) -> AppointmentRecord:
+        """What our record will say about the event, as decided."""
         return self._record(decision, event, self._shown(decision, event), attachments)
 
     def _shown(self, decision: Decision, event: SourceEvent) -> SourceEvent:
@@ -233,13 +225,11 @@ class OperationDrafter:
         event: SourceEvent,
         shown: SourceEvent,
         attachments: Mapping[str, int],
-    ) -> dict[str, Any]:
-        return appointment_record(
+    ) -> AppointmentRecord:
+        record = appointment_record(
             shown, attachments.get(event.id, 0), source=event, modifications=decision.modifications
-        ) | {
-            "revision": decision.revision,
-            "owning_start": self._context.owning_start(event).isoformat(),
-        }
+        )
+        return replace(record, revision=decision.revision, owning_start=self._context.owning_start(event))
 
     async def _add(self, session: AsyncSession, state: OperationState, rows: Sequence[OperationRow]) -> None:
         for row in rows:
@@ -297,10 +287,6 @@ class OperationDrafter:
             "record": body.record,
             "revision": body.revision,
         }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:

@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, StoredItem
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.action_items.items import Answer, CloseReason, Question, Side, about
-from shared.domain.copies.archive_copy import appointment_record
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent, is_detached
 from shared.domain.runs.archived_event import ArchivedEventState
-from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
+from shared.services.archiving.action_item_keeping import ActionItemKeeper, shown_in_item
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.superseding import supersede
 
@@ -43,7 +42,7 @@ class DraggedMeetings:
             revision(event),
             start,
             max(start, event.end),
-            record=appointment_record(event, 0) | NOT_SHOWN,
+            record=shown_in_item(event),
         )
         asked = AskedItem(Question.MOVED_ON, about(Question.MOVED_ON, [source_id], [event.id]), (old, new))
         await self._keeper.keep(session, [asked], ())

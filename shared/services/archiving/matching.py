@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
-from shared.domain.copies.archive_copy import recorded_source
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.revision import is_superseded, source_revision
 from shared.domain.events.source_event import SourceEvent, is_detached
 from shared.domain.identity.disclosure import NORMAL
@@ -269,7 +268,7 @@ class SourceMatcher:
             )
         records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
-            records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
+            records = {key: each for key, each in records.items() if each.sensitivity == NORMAL}
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
         ended = {each.facts.key for each in candidates.values()}
         answered = any(row.id in self.doubts.rows for row in rows.values())
@@ -295,7 +294,7 @@ class SourceMatcher:
             [candidate for key, candidate in candidates.items() if key in unsure],
         )
 
-    def _facts(self, row: MapRow, record: Mapping[str, Any] | None) -> GoneRow:
+    def _facts(self, row: MapRow, record: AppointmentRecord | None) -> GoneRow:
         zone = self._context.window.zone
         if record is None:
             facts = MeetingFacts(
@@ -312,22 +311,22 @@ class SourceMatcher:
                 timed=False,
             )
             return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
-        source = recorded_source(record, row.source_id, row.original_start, row.series_id)
+        source = record.source(row.source_id, row.original_start, row.series_id)
         facts = meeting_facts(source, row.source_key, zone)
         if is_detached(row.source_key):
             # Its invitation still exists, at another time.
             facts = replace(facts, ical_uid="")
-        takes_place = not (record["is_cancelled"] or record["is_declined"])
+        takes_place = not (record.is_cancelled or record.is_declined)
         return GoneRow(
             facts,
             counts=takes_place
             and (row.copy_id is not None or row.source_key in self._open_keys)
-            and record["show_as"] != "free"
-            and not record["is_all_day"]
-            and record.get("excluded") is None
+            and record.show_as != "free"
+            and not record.is_all_day
+            and record.excluded is None
             and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
-            copy_start=record["start_at"],
-            copy_end=record["end_at"],
+            copy_start=record.start,
+            copy_end=record.end,
             waits=row.copy_id is None and row.source_key not in self._open_keys,
         )
 

@@ -1,8 +1,7 @@
 """An owner's explicit edit of an appointment (domain.md 2.5). A run of its own writes record and copy."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from copy import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,9 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.archiving.archived_events import ArchivedEventRepository, MapRow
 from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository, WriteTimes
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
-from shared.domain.copies.archive_copy import copy_payload, recorded_event
+from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.copies.archive_copy import copy_payload
+from shared.domain.events.event_content import ContentChanges, EventContent
 from shared.domain.events.revision import edited_revision
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
@@ -47,9 +48,9 @@ class OwnerEdits:
         self._ports = ports
 
     async def edit(
-        self, caller: Caller, appointment_id: UUID, changes: Mapping[str, Any], expected: ExpectedVersion
+        self, caller: Caller, appointment_id: UUID, changes: ContentChanges, expected: ExpectedVersion
     ) -> StartedRun:
-        """Queue the run that writes ``changes`` (record columns, JSON-able) to record and copy.
+        """Queue the run that writes ``changes`` to record and copy.
 
         A later change of the source still counts (2.4). Raises NotFound, Forbidden for another person's
         private appointment, PreconditionFailed, and ValidationFailed naming ``start`` or ``end``. Raises
@@ -106,7 +107,7 @@ class OwnerEdits:
 
     async def _promote(self, session: AsyncSession, context: RunContext) -> PlanCounts:
         operations = context.operations(session)
-        drafts = await operations.drafts_of_run(context.run_id)
+        drafts = await operations.edit_drafts(context.run_id)
         waiting = await operations.open_keys(context.run_id)
         rows = await context.archived_events(session).by_keys(list(drafts))
         rewritten: list[DraftRow] = []
@@ -114,13 +115,13 @@ class OwnerEdits:
             row = rows.get(key)
             if row is None or row.copy_id is None or key in waiting or row.state not in _EDITABLE:
                 continue
-            record = _edited(await self._record(session, context.owner_id, row), draft["record"])
+            record = _edited(await self._record(session, context.owner_id, row), draft.changes)
             rewritten.append(_write(context, row, record))
         await operations.rewrite(context.run_id, rewritten)
         promoted = await operations.promote(context.run_id, [write["source_key"] for write in rewritten])
         for key in promoted:
             if (etag := rows[key].copy_etag) is not None:
-                await operations.rematch(drafts[key]["id"], etag)
+                await operations.rematch(drafts[key].id, etag)
         await operations.discard_rest(context.run_id)
         return PlanCounts(source=len(drafts), planned=len(promoted), unsettled=len(drafts) - len(promoted))
 
@@ -145,20 +146,20 @@ class OwnerEdits:
         await permit(session, caller, configuration)
         return appointment, configuration
 
-    async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> dict[str, Any]:
-        """What is recorded about the event, in the form of an operation's record."""
-        fields = await AppointmentRepository(session).fields_of(owner_id, row.id)
-        if fields is None:
+    async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> AppointmentRecord:
+        """What is recorded about the event, for another write of it."""
+        record = await AppointmentRepository(session).record_of(owner_id, row.id)
+        if record is None:
             raise Conflict("it has no record", code="not_archived")
-        times = {name: fields[name].isoformat() for name in ("start_at", "end_at")}
-        return fields | times | {"owning_start": row.start_at.isoformat()} | _gone(row)
+        gone = row.state is ArchivedEventState.SOURCE_DELETED
+        return replace(record, owning_start=row.start_at, source_gone=gone)
 
 
 async def refuse_locked(
     session: AsyncSession,
     configuration: ArchiveConfiguration,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: EventContent,
+    after: EventContent,
 ) -> None:
     """Raise Conflict if a finalised timesheet contains the appointment before or after the edit (2.8).
 
@@ -166,32 +167,32 @@ async def refuse_locked(
     """
     periods = await LockedPeriodRepository(session).write_turn(configuration.owner_id)
     write: WriteTimes = {
-        "start_at": after["start_at"],
-        "end_at": after["end_at"],
-        "is_all_day": after["is_all_day"],
-        "categories": after["categories"],
-        "old_start": before["start_at"],
-        "old_end": before["end_at"],
-        "old_all_day": before["is_all_day"],
-        "old_categories": before["categories"],
+        "start_at": after.start,
+        "end_at": after.end,
+        "is_all_day": after.is_all_day,
+        "categories": after.categories,
+        "old_start": before.start,
+        "old_end": before.end,
+        "old_all_day": before.is_all_day,
+        "old_categories": before.categories,
     }
     if is_locked(write, periods, ZoneInfo(configuration.time_zone)):
         raise Conflict("a finalised timesheet locked this period", code="period_locked")
 
 
-def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _edited(record: AppointmentRecord, changes: ContentChanges) -> AppointmentRecord:
     """The record after the edit. Raises ValidationFailed naming the field with the invalid time."""
-    if record["is_all_day"] and changes.keys() & {"start_at", "end_at"}:
+    if record.is_all_day and changes.keys() & {"start_at", "end_at"}:
         field = "start" if "start_at" in changes else "end"
         raise ValidationFailed([FieldError(field, "an all-day event has no times", "all_day")])
-    edited = {**record, **changes}
-    if datetime.fromisoformat(edited["end_at"]) < datetime.fromisoformat(edited["start_at"]):
+    edited = record.changed(changes)
+    if edited.end < edited.start:
         field = "end" if "end_at" in changes else "start"
         raise ValidationFailed([FieldError(field, "the end must not be before the start", "range_order")])
     return edited
 
 
-def _draft(row: MapRow, changes: Mapping[str, Any]) -> OperationRow:
+def _draft(row: MapRow, changes: ContentChanges) -> OperationRow:
     """A draft that holds only the changes, because the rest may change before the run."""
     return {
         "id": str(uuid4()),
@@ -200,16 +201,16 @@ def _draft(row: MapRow, changes: Mapping[str, Any]) -> OperationRow:
         "action": str(OperationAction.UPDATE),
         "state": str(OperationState.DRAFT),
         "payload": {},
-        "record": dict(changes),
+        "record": changes,
         "revision": row.revision,
     }
 
 
-def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> DraftRow:
+def _write(context: RunContext, row: MapRow, record: AppointmentRecord) -> DraftRow:
     # The revision covers source and edit. An edit is no change of the source, so no run undoes it.
     revision = edited_revision(row.revision, str(context.run_id))
     payload = copy_payload(
-        recorded_event(record, row.source_id, row.original_start),
+        record.event(row.source_id, row.original_start),
         configuration_id=context.configuration_id,
         archive_key=row.archive_key,
         source_key=row.source_key,
@@ -220,10 +221,6 @@ def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> Draft
     return {
         "source_key": row.source_key,
         "payload": payload.body,
-        "record": {**record, "revision": revision},
+        "record": replace(record, revision=revision),
         "revision": revision,
     }
-
-
-def _gone(row: MapRow) -> dict[str, bool]:
-    return {"source_gone": True} if row.state is ArchivedEventState.SOURCE_DELETED else {}

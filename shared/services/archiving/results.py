@@ -1,8 +1,8 @@
 """The result of an operation, and how one transaction records it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,8 +12,11 @@ from shared.database.repositories.appointments.appointments import AppointmentRe
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.write_results import ResultRow
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.copies.archive_copy import recreated_copy
+from shared.domain.events.event_content import EventContent
 from shared.domain.events.revision import is_edited
+from shared.domain.json_object import JsonObject
 from shared.domain.runs.archive_run import OperationAction, OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
@@ -38,7 +41,7 @@ class Result(NamedTuple):
     #: The copy is gone and is made again (replace runs, domain.md 2.10).
     recreate: bool = False
     #: The owner's version of the copy, which is overwritten (replace runs, domain.md 2.10).
-    replaced: dict[str, Any] | None = None
+    replaced: EventContent | None = None
 
     def row(self) -> ResultRow:
         """The values for the tables that the result changes. ``known`` only if the copy became known."""
@@ -150,7 +153,7 @@ class ResultRecorder:
 
     async def _versions(
         self, session: AsyncSession, results: Sequence[Result]
-    ) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
+    ) -> dict[UUID, tuple[AppointmentRecord, AppointmentRecord]]:
         """Both versions of each updated appointment, by operation (domain.md 2.4)."""
         updated = [
             r.operation.id
@@ -163,7 +166,7 @@ class ResultRecorder:
         self,
         session: AsyncSession,
         results: Sequence[Result],
-        versions: dict[UUID, tuple[dict[str, Any], dict[str, Any]]],
+        versions: dict[UUID, tuple[AppointmentRecord, AppointmentRecord]],
     ) -> None:
         owner = self._context.owner_id
         by_state: dict[str, list[str]] = {}
@@ -179,9 +182,11 @@ class ResultRecorder:
             owner,
         )
         replaced = [
-            _fact("appointment.owner_edit_replaced", result.operation.id, {"before": result.replaced}, owner)
+            _fact(
+                "appointment.owner_edit_replaced", result.operation.id, {"before": content.to_json()}, owner
+            )
             for result in results
-            if result.replaced is not None
+            if (content := result.replaced) is not None
         ]
         superseded = {
             result.operation.id for result in results if result.operation.action is OperationAction.SUPERSEDE
@@ -190,7 +195,7 @@ class ResultRecorder:
             _fact(
                 "appointment.superseded" if operation_id in superseded else "appointment.updated",
                 operation_id,
-                {"before": before, "after": after},
+                {"before": before.columns(), "after": after.columns()},
                 owner,
             )
             for operation_id, (before, after) in versions.items()
@@ -198,5 +203,5 @@ class ResultRecorder:
         await self._ports.audit.record_all(session, [batch, *replaced, *updated])
 
 
-def _fact(action: str, operation_id: UUID, changes: Mapping[str, Any], owner_id: UUID) -> AuditFact:
+def _fact(action: str, operation_id: UUID, changes: JsonObject, owner_id: UUID) -> AuditFact:
     return AuditFact(action, "archive_operation", str(operation_id), "success", changes, owner_id)

@@ -10,7 +10,7 @@ from shared.database.repositories.appointments.appointments import AppointmentRe
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
 from shared.domain.calendars.calendar_port import Write, WriteAnswer, WriteVerdict
 from shared.domain.copies.calendar_copy import Copy, same_content
-from shared.domain.copies.copy_body import columns_to_update, parsed
+from shared.domain.copies.copy_body import written_content
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
 from shared.errors import StoreUnavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -200,7 +200,7 @@ class BatchSender:
         if self.has_effect(operation, copy):
             return adopted(operation, copies)
         async with self._ports.database.session() as session:
-            recorded = await AppointmentRepository(session).fields_of(
+            recorded = await AppointmentRepository(session).record_of(
                 self._context.owner_id, operation.archived_event_id
             )
         if (
@@ -223,7 +223,7 @@ class BatchSender:
         if copy.revision != operation.revision:
             return False
         return self._context.mode is not RunMode.REPLACE or same_content(
-            copy, columns_to_update(parsed(operation.payload.encode()))
+            copy, written_content(operation.payload.encode())
         )
 
     def _compared(self, operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:

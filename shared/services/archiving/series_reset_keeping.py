@@ -20,7 +20,6 @@ from shared.database.repositories.action_items.series_items import (
     StoredReset,
 )
 from shared.domain.action_items.items import CloseReason, Question, Side
-from shared.domain.copies.archive_copy import appointment_record
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.reminders import REMIND_AFTER
@@ -35,7 +34,7 @@ from shared.domain.planning.series_reset import (
     of_predecessor,
     take_series,
 )
-from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
+from shared.services.archiving.action_item_keeping import ActionItemKeeper, shown_in_item
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
@@ -210,7 +209,7 @@ class SeriesResetKeeper:
                     revision(event),
                     each.now.start,
                     each.now.end,
-                    record=appointment_record(event, 0) | NOT_SHOWN,
+                    record=shown_in_item(event),
                 )
 
     def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:

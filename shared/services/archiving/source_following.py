@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.archived_events import MapRow
-from shared.domain.copies.archive_copy import recorded_source
 from shared.domain.events.revision import modified_revision, revision, source_revision
 from shared.domain.events.source_event import EventType, SourceEvent
 from shared.domain.planning.read_event import ReadEvent
@@ -76,7 +75,7 @@ class SourceFollowing:
             for key, row in rows.items()
             if (last := planned.get(row.start_at)) is not None
             and (record := records.get(row.id)) is not None
-            and record["end_at"] <= last
+            and record.end <= last
         }
 
     async def with_lateness(
@@ -118,8 +117,8 @@ class SourceFollowing:
         for row_id, read in changed.items():
             row, record = rows[read.key], records.get(row_id)
             last = planned.get(row.start_at)
-            if record is not None and last is not None and record["end_at"] <= last:
-                source = recorded_source(record, row.source_id, row.original_start, row.series_id)
+            if record is not None and last is not None and record.end <= last:
+                source = record.source(row.source_id, row.original_start, row.series_id)
                 kept[read.key] = keep_archived(read.event, source)
         return kept
 

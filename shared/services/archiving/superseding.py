@@ -19,9 +19,10 @@ superseded.
 """
 
 from collections.abc import Collection, Mapping
+from copy import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.superseding import SupersedingRepository
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.revision import superseded_revision
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -64,7 +66,7 @@ async def supersede(
     await drafter.add_superseding(
         session,
         {
-            key: (row, records[row.id] | _source_of(row) | {"consumed_by": consumed_by.get(key)})
+            key: (row, _to_supersede(records[row.id], row, consumed_by.get(key)))
             for key, row in rows.items()
             if row.id in records
         },
@@ -138,8 +140,6 @@ class Superseding:
         await self._context.overlaps(session).repoint(row.source_key, key)
 
 
-def _source_of(row: MapRow) -> dict[str, Any]:
-    return {
-        "source_gone": row.state is ArchivedEventState.SOURCE_DELETED,
-        "owning_start": row.start_at.isoformat(),
-    }
+def _to_supersede(record: AppointmentRecord, row: MapRow, consumed_by: str | None) -> AppointmentRecord:
+    gone = row.state is ArchivedEventState.SOURCE_DELETED
+    return replace(record, source_gone=gone, owning_start=row.start_at, consumed_by=consumed_by)

@@ -1,6 +1,7 @@
 """What no page of the window showed: heirs, vanished events, failed writes, events to keep though gone."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -141,7 +142,11 @@ class UnseenEvents:
     async def keep_though_gone(self, session: AsyncSession) -> None:
         """Archive as recorded what waited for a decision and vanished from the source (5.8)."""
         records = await self._context.overlaps(session).gone_but_kept(_CHUNK)
-        records = {key: record for key, record in records.items() if key not in self._open_keys}
+        records = {
+            key: replace(record, source_gone=True)
+            for key, record in records.items()
+            if key not in self._open_keys
+        }
         if not records:
             return
         rows = await self._context.archived_events(session).by_keys(list(records))

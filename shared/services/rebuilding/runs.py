@@ -1,5 +1,6 @@
 """The run that creates the copies of a lost archive calendar again, from our record (domain.md 1)."""
 
+from copy import replace
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.gone_calendars import ARCHIVE_CALENDAR_GONE, is_gone, note_found, note_gone
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
-from shared.services.archiving.recorded_copies import restored
 
 #: Copies planned in one transaction, so that large archives need no more memory.
 CHUNK: Final = 500
@@ -130,7 +130,7 @@ class RebuildRuns:
         self, session: AsyncSession, context: RunContext, drafter: OperationDrafter, rows: list[LostCopy]
     ) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
-        records = {row.source_key: restored(row.record, row.start_at) for row in rows}
+        records = {row.source_key: replace(row.record, owning_start=row.start_at) for row in rows}
         await drafter.add_recorded(session, records, entries)
 
 

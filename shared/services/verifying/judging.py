@@ -7,7 +7,6 @@ from shared.database.repositories.verifying.verification_findings import Finding
 from shared.domain.copies.calendar_copy import Copy, differing_fields
 from shared.domain.copies.recorded_copy import RecordedCopy
 from shared.domain.events.revision import modified_revision
-from shared.domain.planning.modifications import Modification
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.verifying.verification import FindingKind, FindingReason
 from shared.services.verifying.findings import about_record, edited
@@ -64,5 +63,4 @@ def expected(row: RecordedCopy, own: str | None) -> str | None:
     """The revision that the map should have if the source's own is ``own`` (domain.md 2.4)."""
     if own is None or not row.modifications:
         return own
-    applied = [Modification.from_json(each) for each in row.modifications]
-    return modified_revision(own, [(each.key, each.start, each.end) for each in applied])
+    return modified_revision(own, [(each.key, each.start, each.end) for each in row.modifications])

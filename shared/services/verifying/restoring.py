@@ -1,8 +1,8 @@
 """Puts copies back and adopts edits, only on their owner's word (domain.md 2.15)."""
 
 from collections.abc import Mapping, Sequence
+from copy import replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import VerificationFinding
-from shared.database.repositories.appointments.appointments import RECORD_COLUMNS, AppointmentRepository
+from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.copies.calendar_copy import CONTENT, Copy, differing_fields
 from shared.domain.copies.recorded_copy import RecordedCopy
 from shared.domain.identity.caller import Caller
+from shared.domain.json_object import JsonObject
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.window import Window, local_day_start
@@ -31,11 +33,10 @@ from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
-from shared.services.archiving.recorded_copies import restored
 from shared.services.identity.access import Access
 
-#: Columns that change together with another one that is compared.
-_ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}
+#: Fields that change together with another one that is compared.
+_ALONG = {"body": "body_type", "start": "start_zone", "end": "end_zone"}
 
 
 class CopyRestoring:
@@ -179,8 +180,7 @@ class CopyRestoring:
             raise Conflict("the copy is not the one of the record any more", code="copy_gone")
         if row.busy:
             raise Conflict("a write of this copy is in flight; ask again", retry_after=5)
-        before = {column: row.record[column] for column in RECORD_COLUMNS if column in row.record}
-        after = before | _taken_over(copy, row.record)
+        before, after = row.record, _taken_over(copy, row.record)
         await refuse_locked(session, configuration, before, after)
         await AppointmentRepository(session).adopt(finding.owner_id, row.id, after, now)
         await VerificationFindingRepository(session).point_to_copy(
@@ -194,7 +194,11 @@ class CopyRestoring:
             resource_type="archived_event",
             resource_id=str(row.id),
             outcome="success",
-            changes={"before": before, "after": after, "finding": str(finding.id)},
+            changes={
+                "before": before.columns(),
+                "after": after.columns(),
+                "finding": str(finding.id),
+            },
             on_behalf_of=finding.owner_id,
         )
 
@@ -224,8 +228,8 @@ class CopyRestoring:
     async def _has_record(self, session: AsyncSession, finding: VerificationFinding) -> bool:
         if finding.reason == FindingReason.NOT_ARCHIVED or finding.archived_event_id is None:
             return False
-        fields = await AppointmentRepository(session).fields_of(finding.owner_id, finding.archived_event_id)
-        return fields is not None
+        record = await AppointmentRepository(session).record_of(finding.owner_id, finding.archived_event_id)
+        return record is not None
 
     async def _rows_of(
         self, session: AsyncSession, findings: Sequence[VerificationFinding]
@@ -287,7 +291,11 @@ class CopyRestoring:
 
     async def _draft(self, session: AsyncSession, context: RunContext, rows: Sequence[RecordedCopy]) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
-        records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
+        records = {
+            row.source_key: replace(row.record, owning_start=row.start_at)
+            for row in rows
+            if row.record is not None
+        }
         await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
 
     async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
@@ -297,7 +305,7 @@ class CopyRestoring:
         return counts
 
     async def _record(
-        self, session: AsyncSession, finding: VerificationFinding, what: str, changes: dict[str, Any]
+        self, session: AsyncSession, finding: VerificationFinding, what: str, changes: JsonObject
     ) -> None:
         await self._ports.audit.record(
             session,
@@ -323,9 +331,8 @@ def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
     return Window(local_day_start(day, zone), local_day_start(day + timedelta(days=1), zone), zone)
 
 
-def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of the record that differ in the owner's copy. Times are ISO 8601."""
-    changed = [CONTENT[field] for field in differing_fields(copy, record)]
-    changed += [_ALONG[column] for column in changed if column in _ALONG]
-    content = copy.content
-    return {column: content[column] for column in changed}
+def _taken_over(copy: Copy, record: AppointmentRecord) -> AppointmentRecord:
+    """The record with what differs in the owner's copy."""
+    changed = [CONTENT[name] for name in differing_fields(copy, record)]
+    changed += [_ALONG[field] for field in changed if field in _ALONG]
+    return replace(record, **{field: getattr(copy.event, field) for field in changed})

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.appointments.appointments import (
-    RECORD_COLUMNS,
     AppointmentFilter,
     AppointmentRepository,
 )
@@ -83,7 +82,7 @@ async def test_nobody_reads_anothers_appointment(
     assert await appointments.get(configuration.owner_id, row.id) is row
     assert await appointments.get(stranger, row.id) is None
     assert await appointments.list(stranger, AppointmentFilter(START, START + DAY)) == []
-    assert await appointments.fields_of(stranger, row.archived_event_id) is None
+    assert await appointments.record_of(stranger, row.archived_event_id) is None
 
 
 async def test_both_versions_of_an_update_are_told(
@@ -98,8 +97,7 @@ async def test_both_versions_of_an_update_are_told(
     versions = await appointments.versions_of_operations(run.owner_id, [update.id, create.id])
     assert set(versions) == {update.id}
     before, after = versions[update.id]
-    assert (before["subject"], after["subject"]) == ("Before", "After")
-    assert set(before) == set(after) == set(RECORD_COLUMNS)
+    assert (before.subject, after.subject) == ("Before", "After")
     assert await appointments.versions_of_operations(uuid.uuid4(), [update.id]) == {}
     assert await appointments.versions_of_operations(run.owner_id, []) == {}
 

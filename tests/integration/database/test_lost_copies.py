@@ -101,7 +101,7 @@ async def test_pages_follow_each_other_and_are_the_owners(session: AsyncSession,
     first = await copies.page(None, 3)
     second = await copies.page(first[-1], 3)
     assert [len(first), len(second)] == [3, 2]
-    assert sorted(each.record["subject"] for each in first + second) == [f"Event {n}" for n in range(5)]
+    assert sorted(each.record.subject for each in first + second) == [f"Event {n}" for n in range(5)]
     assert not any(each.busy for each in first)
     nobody = LostCopyRepository(session, uuid.uuid4(), configuration.id)
     assert await nobody.page(None, 3) == []

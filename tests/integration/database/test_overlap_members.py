@@ -20,6 +20,7 @@ from shared.database.repositories.overlaps.overlap_members import (
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory, record
+from tests.support.records import recorded
 
 HOUR = timedelta(hours=1)
 LATER = START + timedelta(days=30)
@@ -149,7 +150,7 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
 ) -> None:
     group_id = uuid.uuid4()
     await _store(overlaps, group_id, "s:0", "s:1", "s:2")
-    await overlaps.set_records({"s:2": record(revision="one")})
+    await overlaps.set_records({"s:2": recorded(revision="one")})
     events[2].state = ArchivedEventState.SOURCE_DELETED
     await session.flush()
     await _store(overlaps, group_id, "s:0", "s:1")
@@ -175,10 +176,10 @@ async def test_a_member_belongs_to_one_open_group_and_takes_its_record_along(
 ) -> None:
     first, second = uuid.uuid4(), uuid.uuid4()
     await _store(overlaps, first, "s:0", "s:1")
-    await overlaps.set_records({"s:1": record(revision="one")})
+    await overlaps.set_records({"s:1": recorded(revision="one")})
     await _store(overlaps, second, "s:1", "s:2")
     assert set(await _members(session, first)) == {"s:0"}
-    assert (await _members(session, second))["s:1"].record == record(revision="one")
+    assert (await _members(session, second))["s:1"].record == recorded(revision="one").to_json()
     assert await overlaps.unrecorded(["s:1", "s:2"]) == ["s:2"]
 
 

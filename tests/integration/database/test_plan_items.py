@@ -13,6 +13,7 @@ from shared.database.repositories.action_items.action_items import ActionItemRep
 from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, PlanItemRepository
 from shared.domain.action_items.items import ActionItemStatus, Answer, CloseReason, Question, Side
 from tests.support.factories import START, Factory
+from tests.support.records import recorded
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -23,9 +24,7 @@ def asked(row: ArchivedEvent, about: str = "pair", revision: str = "new") -> Ask
     """Whether the row is the same meeting as an event an hour later."""
     start = row.start_at
     old = ItemEvent(Side.ARCHIVED, row.source_key, row.source_id, "old", start, start + HOUR, row.id)
-    new = ItemEvent(
-        Side.NEW, "s:new", "new", revision, start + HOUR, start + 2 * HOUR, record={"subject": "x"}
-    )
+    new = ItemEvent(Side.NEW, "s:new", "new", revision, start + HOUR, start + 2 * HOUR, record=recorded())
     return AskedItem(Question.LIKELY_SAME, about, (old, new))
 
 

@@ -16,6 +16,7 @@ from shared.domain.action_items.items import ActionItemStatus, Answer, Side
 from shared.domain.planning.series_reset import Difference, Occurrence, Span, Standing
 from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory
+from tests.support.records import recorded
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW, LATER = START + 10 * DAY, START + 40 * DAY
@@ -60,7 +61,7 @@ def moved(row: ArchivedEvent, hours: int = 1, item_id: uuid.UUID | None = None) 
     now = Occurrence(key, row.start_at + hours * HOUR, row.start_at + (hours + 1) * HOUR)
     events = (
         ItemEvent(Side.ARCHIVED, key, "id", "r", archived.start, archived.end, row_id=row.id),
-        ItemEvent(Side.NEW, key, "id", "r", now.start, now.end, record={"subject": "Standup"}),
+        ItemEvent(Side.NEW, key, "id", "r", now.start, now.end, record=recorded()),
     )
     shape, difference = f"shape {hours}", Difference(archived, now)
     return ShownReset(item_id or uuid.uuid4(), "S", shape, SEEN, (difference,), events)

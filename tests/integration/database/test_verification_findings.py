@@ -49,7 +49,7 @@ async def test_a_key_is_known_in_the_whole_tenant_its_record_to_its_configuratio
     await make.appointment(event, subject="Mine")
     other = await make.configuration()
     own = await findings.recorded_by_archive_keys(TENANT, event.configuration_id, [event.archive_key, "x"])
-    assert [(row.id, (row.record or {})["subject"]) for row in own.values()] == [(event.id, "Mine")]
+    assert [(row.id, row.record and row.record.subject) for row in own.values()] == [(event.id, "Mine")]
     others = await findings.recorded_by_archive_keys(TENANT, other.id, [event.archive_key])
     assert others[event.archive_key].record is None
     assert await findings.recorded_by_archive_keys(other.id, other.id, [event.archive_key]) == {}

@@ -11,7 +11,6 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
 from shared.database.repositories.appointments.appointments import (
-    RECORD_COLUMNS,
     AppointmentFilter,
     AppointmentRepository,
 )
@@ -193,14 +192,13 @@ async def test_what_operations_wrote_is_recorded_whole(
     )
     operation = await make.operation(run, record=written, **SENT)
     await results.record(run.id, [_result(operation)], START)
-    fields = await appointments.fields_of(operation.owner_id, operation.archived_event_id)
-    assert fields is not None
-    assert set(fields) == set(RECORD_COLUMNS)
-    assert fields["start_at"] == START + timedelta(minutes=30)
-    assert fields["end_at"] == START + 2 * HOUR
+    found = await appointments.record_of(operation.owner_id, operation.archived_event_id)
+    assert found is not None
+    assert found.start == START + timedelta(minutes=30)
+    assert found.end == START + 2 * HOUR
     # An operation that was planned by an earlier version says nothing of its source's own times.
     times = {"start_at", "end_at", "source_start_at", "source_end_at", "source_type"}
-    assert {k: v for k, v in fields.items() if k not in times} == {
+    assert {k: v for k, v in found.columns().items() if k not in times} == {
         k: v for k, v in written.items() if k not in times
     }
 
@@ -234,4 +232,4 @@ async def test_an_operation_without_a_record_records_nothing(
 ) -> None:
     operation = await make.operation(run, record=None, **SENT)
     assert await results.record(run.id, [_result(operation)], START) == 1
-    assert await appointments.fields_of(run.owner_id, operation.archived_event_id) is None
+    assert await appointments.record_of(run.owner_id, operation.archived_event_id) is None

@@ -33,6 +33,9 @@ def make_event(
         is_all_day=False,
         location="Room 4",
         categories=("Acme - billable",),
+        show_as="busy",
+        importance="normal",
+        sensitivity="normal",
         organizer=ANNA,
         attendees=(ANNA, BOB),
     )

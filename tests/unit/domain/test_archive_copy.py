@@ -9,24 +9,21 @@ import orjson
 import pytest
 
 from shared.database.models.appointments import Appointment
+from shared.domain.appointments.appointment_record import appointment_record
 from shared.domain.copies.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
     CopyPayload,
-    appointment_record,
     copy_payload,
-    recorded_source,
     retimed_copy,
     transaction_id,
 )
 from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.json_object import JsonObject
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 
 CONFIGURATION = uuid.UUID("7d9f1c1e-8f0c-4a43-8a0e-0a3b8f6f2b10")
-
-
-_INSTANTS = ("start_at", "end_at", "source_start_at", "source_end_at")
 
 
 def payload(event: SourceEvent, *, create: bool = True, generation: int = 0) -> CopyPayload:
@@ -41,11 +38,11 @@ def payload(event: SourceEvent, *, create: bool = True, generation: int = 0) -> 
     )
 
 
-def body_of(event: SourceEvent, *, create: bool = True) -> dict[str, Any]:
+def body_of(event: SourceEvent, *, create: bool = True) -> JsonObject:
     return payload(event, create=create).body
 
 
-def properties(body: dict[str, Any]) -> dict[str, str]:
+def properties(body: JsonObject) -> dict[str, str]:
     return {p["id"]: p["value"] for p in body["singleValueExtendedProperties"]}
 
 
@@ -164,7 +161,7 @@ def test_an_all_day_event_stays_on_its_dates_whatever_its_zone(zone: str) -> Non
 def test_show_as_unknown_is_written_as_busy_and_recorded_as_given() -> None:
     event = make_event(show_as="unknown")
     assert body_of(event)["showAs"] == "busy"
-    assert appointment_record(event, 0)["show_as"] == "unknown"
+    assert appointment_record(event).show_as == "unknown"
 
 
 def test_a_subject_longer_than_exchange_stores_is_cut_as_exchange_cuts_it_and_recorded_whole() -> None:
@@ -173,18 +170,18 @@ def test_a_subject_longer_than_exchange_stores_is_cut_as_exchange_cuts_it_and_re
     assert written == "é" * 252 + "..."
     assert body_of(make_event(subject="é" * 253 + "🙂"))["subject"] == "é" * 253 + "🙂"
     assert body_of(make_event(subject="é" * 251 + "🙂" * 9))["subject"] == "é" * 251 + "..."
-    assert appointment_record(event, 0)["subject"] == event.subject
+    assert appointment_record(event).subject == event.subject
 
 
 def test_a_nul_that_postgresql_refuses_is_left_out_everywhere() -> None:
     event = make_event(subject="a\x00b", body="c\x00", location="\x00", categories=("\x00d",))
     assert b"u0000" not in orjson.dumps(body_of(event))
-    assert b"u0000" not in orjson.dumps(appointment_record(event, 0))
+    assert b"u0000" not in orjson.dumps(appointment_record(event).to_json())
     assert body_of(event)["subject"] == "ab"
 
 
 def test_our_record_has_the_columns_of_an_appointment_and_keeps_the_people() -> None:
-    record = appointment_record(make_event(is_cancelled=True), 3)
+    record = appointment_record(make_event(is_cancelled=True), 3).to_json()
     columns = set(Appointment.__table__.columns.keys())
     given_by_the_run = {"id", "owner_id", "configuration_id", "archived_event_id", "revision"}
     kept_by_the_table = {"source_deleted_at", "created_at", "updated_at", "excluded", "unresolved"}
@@ -201,7 +198,7 @@ def test_our_record_has_the_columns_of_an_appointment_and_keeps_the_people() -> 
     }
     assert [attendee["name"] for attendee in record["attendees"]] == ["Anna Jansen", "Bob"]
     assert orjson.loads(orjson.dumps(record)) == record
-    assert appointment_record(make_event(organizer=None), 0)["organizer"] is None
+    assert appointment_record(make_event(organizer=None)).to_json()["organizer"] is None
 
 
 @pytest.mark.parametrize("zone", ["W. Europe Standard Time", "tzone://Microsoft/Custom", "UTC"])
@@ -216,7 +213,7 @@ def test_a_draft_with_new_times_is_the_draft_of_the_event_with_these_times(zone:
         drafted = payload(later, create=create)
         # The slot by which the copy is found again is the source's own start.
         assert comparable(retimed) == comparable(drafted)
-        assert changed == appointment_record(later, 2, source=event)
+        assert changed == replace(appointment_record(later, 2, source=event), revision="b" * 64)
 
 
 def comparable(copy: CopyPayload) -> tuple[dict[str, Any], bool]:
@@ -225,15 +222,14 @@ def comparable(copy: CopyPayload) -> tuple[dict[str, Any], bool]:
 
 
 def test_a_recorded_occurrence_that_is_single_now_is_a_single_event() -> None:
-    record = appointment_record(make_occurrence("M1", NOON), 0)
-    times = {name: datetime.fromisoformat(record[name]) for name in _INSTANTS if record[name]}
-    single = recorded_source(record | times, "id", NOON, None)
+    record = appointment_record(make_occurrence("M1", NOON))
+    single = record.source("id", NOON, None)
     assert (single.type, single.original_start) == (EventType.SINGLE_INSTANCE, None)
-    assert recorded_source(record | times, "id", NOON, "M1").type is EventType.OCCURRENCE
+    assert record.source("id", NOON, "M1").type is EventType.OCCURRENCE
 
 
 def test_a_draft_with_new_times_gets_the_new_revision() -> None:
     event = make_event()
-    retimed, _ = retimed_copy(body_of(event), appointment_record(event, 0), event.start, event.end, "c" * 64)
+    retimed, _ = retimed_copy(body_of(event), appointment_record(event), event.start, event.end, "c" * 64)
     assert properties(retimed.body)[ARCHIVE_REVISION_PROPERTY] == "c" * 64
     assert properties(retimed.body)[ARCHIVE_KEY_PROPERTY] == "a" * 64

@@ -46,7 +46,7 @@ NOT_CARRIED: dict[str, Any] = {
 
 
 def test_every_field_of_an_event_is_judged_here() -> None:
-    assert CARRIED.keys() | NOT_CARRIED.keys() == set(SourceEvent._fields)
+    assert CARRIED.keys() | NOT_CARRIED.keys() == set(SourceEvent.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", CARRIED)

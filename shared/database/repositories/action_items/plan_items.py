@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.base import json_text
 from shared.domain.action_items.items import ActionItemStatus, Answer, CloseReason, Question, Side, kind_of
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.runs.archived_event import ArchivedEventState
 
 _SCOPE = "i.owner_id = :owner AND i.configuration_id = :configuration"
@@ -161,7 +162,7 @@ class ItemEvent:
     start: datetime
     end: datetime
     row_id: UUID | None = None
-    record: Mapping[str, Any] | None = None
+    record: AppointmentRecord | None = None
     state: ArchivedEventState | None = None
 
 
@@ -230,7 +231,8 @@ class PlanItemRepository:
             for item_id, asked, expires in items
         ]
         result = await self._session.execute(
-            _OPEN, self._scope | {"tenant": tenant_id, "rows": _json(rows), "now": now, "remind": remind_at}
+            _OPEN,
+            self._scope | {"tenant": tenant_id, "rows": json_text(rows), "now": now, "remind": remind_at},
         )
         opened = set(result.scalars())
         await self._add_events({item_id: asked.events for item_id, asked, _ in items if item_id in opened})
@@ -242,18 +244,18 @@ class PlanItemRepository:
             return
         log = [{"at": now.isoformat(), "by": "plan", "reason": "its events changed"}]
         rows = [{"id": str(key), "log": log, **_span(asked.events)} for key, asked in items.items()]
-        await self._session.execute(_TOUCH, self._scope | {"rows": _json(rows), "now": now})
+        await self._session.execute(_TOUCH, self._scope | {"rows": json_text(rows), "now": now})
         await self._add_events({key: asked.events for key, asked in items.items()})
 
     async def reopen(self, ids: Collection[UUID], now: datetime, remind_at: datetime) -> set[UUID]:
         """Ask answered items again that were not carried out. The answer stays as a proposal."""
         log = [{"at": now.isoformat(), "by": "plan", "reason": "its events changed: reopened"}]
-        return await self._changed(_REOPEN, ids, now=now, remind=remind_at, log=_json(log))
+        return await self._changed(_REOPEN, ids, now=now, remind=remind_at, log=json_text(log))
 
     async def close(self, ids: Collection[UUID], reason: CloseReason, now: datetime) -> set[UUID]:
         """Close items without a question. Returns the ids of those that were not over already."""
         log = [{"at": now.isoformat(), "by": "plan", "status": "closed", "reason": str(reason)}]
-        return await self._changed(_CLOSE, ids, now=now, reason=str(reason), log=_json(log))
+        return await self._changed(_CLOSE, ids, now=now, reason=str(reason), log=json_text(log))
 
     async def carried_out(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
         """Record that the answers were carried out."""
@@ -305,7 +307,7 @@ class PlanItemRepository:
             for event in events
         ]
         if rows:
-            parameters = {"rows": _json(rows), "items": list(items)}
+            parameters = {"rows": json_text(rows), "items": list(items)}
             await self._session.execute(_ADD_EVENTS, self._scope | parameters)
 
 
@@ -314,10 +316,6 @@ def _span(events: Sequence[ItemEvent]) -> dict[str, str]:
         "start_at": min(event.start for event in events).isoformat(),
         "end_at": max(max(event.start, event.end) for event in events).isoformat(),
     }
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
 
 
 def _stored(row: Any) -> StoredItem:

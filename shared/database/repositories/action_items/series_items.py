@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.action_items.plan_items import ItemEvent
+from shared.database.repositories.base import json_text
 from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about, kind_of
 from shared.domain.planning.series_reset import Difference, KnownReset, Occurrence, Span, Standing
 
@@ -233,7 +233,7 @@ class SeriesItemRepository:
         kept = [f"{side} {occurrence.key}" for side, occurrence in shown.sides]
         scope = self._scope | {"id": shown.item_id}
         await self._session.execute(_FORGET_EVENTS, scope | {"kept": kept})
-        await self._session.execute(_ADD_EVENTS, scope | {"rows": _json(rows)})
+        await self._session.execute(_ADD_EVENTS, scope | {"rows": json_text(rows)})
 
     def _parameters(self, shown: ShownReset, now: datetime, log: list[dict[str, str]]) -> dict[str, Any]:
         series = {
@@ -247,8 +247,8 @@ class SeriesItemRepository:
             "about": shown.about,
             "start_at": min(each.start for each in meetings),
             "end_at": max(max(each.start, each.end) for each in meetings),
-            "series": _json(series),
-            "log": _json(log),
+            "series": json_text(series),
+            "log": json_text(log),
             "now": now,
         }
 
@@ -281,7 +281,3 @@ def _occurrence(event: Mapping[str, Any]) -> Occurrence:
 
 def _ordered(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     return tuple(sorted(differences, key=lambda each: (each.start, each.key)))
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()

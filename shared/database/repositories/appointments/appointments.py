@@ -1,6 +1,6 @@
 """Our own record of archived events (domain.md 1, Appointment; 2.6)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -30,19 +30,13 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.identity.disclosure import disclosed, open_to_readers
+from shared.domain.appointments.appointment_record import RECORD_COLUMNS, AppointmentRecord
 from shared.domain.appointments.appointment_status import AppointmentStatus
 from shared.domain.appointments.counting import WhyNot
-from shared.domain.events.event_content import CONTENT_COLUMNS
+from shared.domain.events.event_content import CONTENT_COLUMNS, EventContent
 from shared.domain.overlaps.status import Exclusion
 from shared.domain.planning.purpose import Purpose
 
-#: The columns that an operation's ``record`` fills. The names are equal.
-RECORD_COLUMNS = (
-    *CONTENT_COLUMNS,
-    *("is_cancelled", "is_declined", "organizer", "attendees", "attachment_count", "ical_uid", "revision"),
-    *("modifications", "source_sensitivity", "source_show_as"),
-    *("source_start_at", "source_end_at", "source_type"),
-)
 _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
 )
@@ -175,36 +169,33 @@ class AppointmentRepository(Repository):
         )
         return [_as_judged(row) for row in rows]
 
-    async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
-        """Our record of an archived event, by column name (``RECORD_COLUMNS``)."""
+    async def record_of(self, owner_id: UUID, archived_event_id: UUID) -> AppointmentRecord | None:
+        """Our record of an archived event."""
         row = await self._one(
             select(Appointment).where(
                 Appointment.owner_id == owner_id, Appointment.archived_event_id == archived_event_id
             )
         )
-        return None if row is None else {column: getattr(row, column) for column in RECORD_COLUMNS}
+        return None if row is None else _recorded(row)
 
     async def adopt(
-        self, owner_id: UUID, archived_event_id: UUID, record: Mapping[str, Any], at: datetime
+        self, owner_id: UUID, archived_event_id: UUID, content: EventContent, at: datetime
     ) -> None:
-        """Record the owner's version of the copy. ``record`` is in JSON form (domain.md 2.15)."""
+        """Record the owner's version of the copy (domain.md 2.15)."""
         await self._session.execute(
             _ADOPT,
             {
                 "owner": owner_id,
                 "event": archived_event_id,
-                "record": orjson.dumps(dict(record)).decode(),
+                "record": orjson.dumps(content.to_json()).decode(),
                 "at": at,
             },
         )
 
     async def recorded(
         self, owner_id: UUID, archived_event_ids: Sequence[UUID]
-    ) -> dict[UUID, dict[str, Any]]:
-        """Our records of archived events, by the ids of their map rows.
-
-        They have ``RECORD_COLUMNS`` and ``excluded``.
-        """
+    ) -> dict[UUID, AppointmentRecord]:
+        """Our records of archived events, by the ids of their map rows."""
         if not archived_event_ids:
             return {}
         found = await self._all(
@@ -212,22 +203,22 @@ class AppointmentRepository(Repository):
                 Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
             )
         )
-        columns = (*RECORD_COLUMNS, "excluded")
-        return {
-            each.archived_event_id: {column: getattr(each, column) for column in columns} for each in found
-        }
+        return {each.archived_event_id: _recorded(each) for each in found}
 
     async def versions_of_operations(
         self, owner_id: UUID, operation_ids: Sequence[UUID]
-    ) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
+    ) -> dict[UUID, tuple[AppointmentRecord, AppointmentRecord]]:
         """Both versions, present and future, of what the operations update (domain.md 2.4).
 
-        By operation id, in JSON form. Call it before the results are recorded.
+        By operation id. Call it before the results are recorded.
         """
         if not operation_ids:
             return {}
         rows = await self._session.execute(_VERSIONS, {"owner": owner_id, "ids": list(operation_ids)})
-        return {row.id: (_recorded(row.before), _recorded(row.after)) for row in rows}
+        return {
+            row.id: (AppointmentRecord.from_json(row.before), AppointmentRecord.from_json(row.after))
+            for row in rows
+        }
 
     async def hand_over(self, owner_id: UUID, former_id: UUID, heir_id: UUID) -> None:
         """Move the record of a copy to the archived event that took the copy over (domain.md 2.9)."""
@@ -290,8 +281,9 @@ def _as_judged(row: Any) -> JudgedAppointment:
     return JudgedAppointment(appointment, None if reason is None else WhyNot(reason))
 
 
-def _recorded(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: row.get(column) for column in RECORD_COLUMNS}
+def _recorded(row: Appointment) -> AppointmentRecord:
+    columns = (*RECORD_COLUMNS, "excluded")
+    return AppointmentRecord.from_json({column: getattr(row, column) for column in columns})
 
 
 def _known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:

@@ -1,17 +1,20 @@
 """Writes to the archive calendar: planned, sent, done (design.md, Archive)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
-import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.operation_queries import OF_RUN, PROBLEMS
 from shared.database.prepared import PreparedWrite
+from shared.database.repositories.base import json_text
+from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.events.event_content import ContentChanges
+from shared.domain.json_object import JsonObject
 from shared.domain.runs.archive_run import OperationAction, OperationState
 
 _CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
@@ -188,11 +191,15 @@ class ClaimedOperation(NamedTuple):
 
 
 class DraftRow(TypedDict):
-    """The content of a write: the body to send, our future record, and the revision of both."""
+    """The content of a write: the body to send, our future record, and the revision of both.
+
+    The record of an owner's edit is only what it changes, because the rest may change before the run.
+    """
 
     source_key: str
-    payload: Mapping[str, Any]
-    record: Mapping[str, Any]
+    #: Graph fixes its form.
+    payload: JsonObject
+    record: AppointmentRecord | ContentChanges
     revision: str
 
 
@@ -204,6 +211,20 @@ class OperationRow(DraftRow):
     action: str
     state: str
     margin: NotRequired[bool]
+
+
+class WriteDraft(NamedTuple):
+    """The content of a draft, as in ``DraftRow``."""
+
+    payload: JsonObject
+    record: AppointmentRecord
+
+
+class EditDraft(NamedTuple):
+    """A draft of an owner's edit."""
+
+    id: UUID
+    changes: ContentChanges
 
 
 class ArchiveOperationRepository:
@@ -228,28 +249,26 @@ class ArchiveOperationRepository:
         The map row provides the archived event, the replaced revision and the etag to match.
         """
         if rows:
-            await self._session.execute(
-                _INSERT, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
-            )
+            await self._session.execute(_INSERT, self._scope | {"run": run_id, "rows": json_text(rows)})
 
-    async def drafts(self, run_id: UUID, keys: Sequence[str]) -> dict[str, RowMapping]:
-        """``payload`` and ``record`` of the run's drafts for these source keys."""
+    async def drafts(self, run_id: UUID, keys: Sequence[str]) -> dict[str, WriteDraft]:
+        """The run's drafts for these source keys."""
         if not keys:
             return {}
-        result = await self._session.execute(_DRAFTS, self._scope | {"run": run_id, "keys": list(keys)})
-        return {row["source_key"]: row for row in result.mappings()}
+        rows = await self._session.execute(_DRAFTS, self._scope | {"run": run_id, "keys": list(keys)})
+        return {
+            row.source_key: WriteDraft(row.payload, AppointmentRecord.from_json(row.record)) for row in rows
+        }
 
-    async def drafts_of_run(self, run_id: UUID) -> dict[str, RowMapping]:
-        """``id`` and ``record`` of all drafts of the run, by source key."""
-        result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
-        return {row["source_key"]: row for row in result.mappings()}
+    async def edit_drafts(self, run_id: UUID) -> dict[str, EditDraft]:
+        """The drafts of a run that writes owner's edits, by source key."""
+        rows = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
+        return {row.source_key: EditDraft(row.id, row.record) for row in rows}
 
     async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
         """Give drafts a new payload, record and revision."""
         if rows:
-            await self._session.execute(
-                _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
-            )
+            await self._session.execute(_REWRITE, self._scope | {"run": run_id, "rows": json_text(rows)})
 
     async def promote(self, run_id: UUID, keys: Sequence[str]) -> frozenset[str]:
         """Plan the drafts that were decided on. Returns the keys that had a draft."""

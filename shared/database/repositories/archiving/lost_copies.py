@@ -1,13 +1,13 @@
 """Copies that were lost with a deleted archive calendar and must be created again (domain.md 1)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.domain.appointments.appointment_record import AppointmentRecord
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _MOOT = text(f"""
@@ -46,7 +46,8 @@ _STANDING = text(f"""
       FROM archived_events WHERE {_LOST}
 """)  # noqa: S608
 _PAGE = text(f"""
-    SELECT e.id, e.source_key, e.start_at, to_jsonb(a) AS record,
+    SELECT e.id, e.source_key, e.start_at,
+           to_jsonb(a) || jsonb_build_object('source_gone', a.source_deleted_at IS NOT NULL) AS record,
            EXISTS (SELECT 1 FROM archive_operations o WHERE o.configuration_id = e.configuration_id
                       AND o.source_key = e.source_key AND o.state IN ('planned', 'sent')) AS busy
       FROM (SELECT id, configuration_id, source_key, start_at FROM archived_events
@@ -70,7 +71,7 @@ class LostCopies:
 
 @dataclass(frozen=True, slots=True)
 class LostCopy:
-    """A copy to create again from ``record``, its appointment by column name.
+    """A copy to create again from ``record``, its appointment.
 
     ``busy``: it has a write that is planned or sent.
     """
@@ -78,7 +79,7 @@ class LostCopy:
     id: UUID
     source_key: str
     start_at: datetime
-    record: Mapping[str, Any]
+    record: AppointmentRecord
     busy: bool
 
 
@@ -117,4 +118,7 @@ class LostCopyRepository:
         """Copies to create again, by start, after ``after``."""
         place = {"start": after.start_at if after else None, "after": after.id if after else None}
         rows = await self._session.execute(_PAGE, self._scope | place | {"limit": limit})
-        return [LostCopy(**row) for row in rows.mappings()]
+        return [
+            LostCopy(**row | {"record": AppointmentRecord.from_json(row["record"])})
+            for row in map(dict, rows.mappings())
+        ]

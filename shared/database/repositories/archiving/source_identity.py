@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -15,7 +14,7 @@ from shared.database.repositories.archiving.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
-from shared.database.repositories.base import with_instants
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.source_event import detached_key, generation_key
 
 # Earlier versions could give one source two rows. The living one counts.
@@ -129,12 +128,12 @@ class SourceIdentityRepository(ArchivedEventRepository):
         begin, key = (start, "") if after is None else (after.start_at, after.source_key)
         return await self._map_rows(_IN_RANGE, start=begin, after=key, end=end, limit=limit)
 
-    async def being_written(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The records of events whose write is planned or sent, by key. Instants are datetimes."""
+    async def being_written(self, keys: Sequence[str]) -> dict[str, AppointmentRecord]:
+        """The records of events whose write is planned or sent, by key."""
         if not keys:
             return {}
         result = await self._session.execute(_BEING_WRITTEN, self._scope | {"keys": list(keys)})
-        return {row.source_key: with_instants(row.record) for row in result}
+        return {row.source_key: AppointmentRecord.from_json(row.record) for row in result}
 
     async def of_broken_plans(self, keys: Sequence[str]) -> set[str]:
         """Those keys whose rows were inserted by an unfinished plan and have no copy."""

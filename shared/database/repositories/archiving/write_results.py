@@ -9,8 +9,8 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.prepared import PreparedWrite
-from shared.database.repositories.appointments.appointments import RECORD_COLUMNS
 from shared.database.repositories.archiving.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
+from shared.domain.appointments.appointment_record import RECORD_COLUMNS
 
 # Operations of a version before modifications do not have them.
 _VALUES = {"modifications": "COALESCE(r.modifications, '[]')"}

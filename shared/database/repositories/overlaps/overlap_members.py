@@ -10,7 +10,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.base import with_instants
+from shared.database.repositories.base import json_text
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.overlaps.status import OverlapStatus
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
@@ -293,11 +294,11 @@ class OverlapMemberRepository:
         if keys:
             await self._session.execute(_KEEP_RECORDS, self._scope | {"run": run_id, "keys": list(keys)})
 
-    async def set_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+    async def set_records(self, records: Mapping[str, AppointmentRecord]) -> None:
         """Store these records of flagged events."""
         if records:
             rows = [{"source_key": key, "record": record} for key, record in records.items()]
-            await self._session.execute(_SET_RECORDS, self._scope | {"rows": orjson.dumps(rows).decode()})
+            await self._session.execute(_SET_RECORDS, self._scope | {"rows": json_text(rows)})
 
     async def forget_records(self, keys: Sequence[str]) -> None:
         """Delete the records of these events, so that they are not archived when they vanish."""
@@ -325,17 +326,17 @@ class OverlapMemberRepository:
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
         return list(result.scalars())
 
-    async def recorded(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The records of events that wait without a copy, by source key. Instants are datetimes."""
+    async def recorded(self, keys: Sequence[str]) -> dict[str, AppointmentRecord]:
+        """The records of events that wait without a copy, by source key."""
         if not keys:
             return {}
         result = await self._session.execute(_RECORDED, self._scope | {"keys": list(keys)})
-        return {row.source_key: with_instants(row.record) for row in result}
+        return {row.source_key: AppointmentRecord.from_json(row.record) for row in result}
 
-    async def gone_but_kept(self, limit: int) -> dict[str, dict[str, Any]]:
+    async def gone_but_kept(self, limit: int) -> dict[str, AppointmentRecord]:
         """Records of events that must be archived and whose source is gone, by source key."""
         result = await self._session.execute(_GONE_BUT_KEPT, self._scope | {"limit": limit})
-        return {row.source_key: row.record for row in result}
+        return {row.source_key: AppointmentRecord.from_json(row.record) for row in result}
 
     async def repoint(self, old: str, new: str) -> None:
         """Give a member another source key (domain.md 2.3)."""

@@ -12,7 +12,9 @@ from shared.database.models.appointments import Appointment
 from shared.database.models.verifications import VerificationFinding
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.identity.disclosure import disclosed
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.planning.modifications import Modification
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState
 
@@ -57,7 +59,7 @@ _BY_ARCHIVE_KEYS = text(
 )
 _BY_IDS = text(
     _RECORDED.format(
-        record="to_jsonb(a)",
+        record="to_jsonb(a) || jsonb_build_object('source_gone', a.source_deleted_at IS NOT NULL)",
         source="""archived_events e LEFT JOIN appointments a ON a.archived_event_id = e.id
      WHERE (e.id = ANY(CAST(:ids AS uuid[])) OR e.source_key = ANY(CAST(:keys AS text[])))
        AND e.configuration_id = :configuration AND e.owner_id = :owner
@@ -396,5 +398,6 @@ class VerificationFindingRepository(Repository):
 def _recorded(row: RowMapping) -> RecordedCopy:
     values = dict(row)
     values["state"] = ArchivedEventState(values["state"])
-    values["modifications"] = tuple(values["modifications"] or ())
+    values["modifications"] = tuple(map(Modification.from_json, values["modifications"] or ()))
+    values["record"] = values["record"] and AppointmentRecord.from_json(values["record"])
     return RecordedCopy(**values)
