@@ -3,9 +3,13 @@
 Outlook chooses them, so an answer contains whatever is stored. The description lists the known ones.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
+
+from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.events.event_content import CONTENT_FIELDS
+from shared.schemas.base import Resource
 
 
 def _known(*values: str) -> dict[str, list[str]]:
@@ -32,3 +36,17 @@ type AttendeeResponse = Annotated[
         )
     ),
 ]
+
+
+def recorded_fields(record: AppointmentRecord | None, model: type[Resource], *beside: str) -> dict[str, Any]:
+    """The content of a record that ``model`` shows, except ``beside``, and the organizer's address.
+
+    If nothing is recorded, only what stands for it: no category, all else None, and no times.
+    """
+    names = [name for name in CONTENT_FIELDS if name in model.model_fields and name not in beside]
+    if record is None:
+        nothing = dict.fromkeys(name for name in names if name not in ("start", "end"))
+        return {**nothing, "categories": [], "organizer": None}
+    found = {name: getattr(record, name) for name in names}
+    organizer = record.organizer
+    return {**found, "categories": list(record.categories), "organizer": organizer and organizer.address}

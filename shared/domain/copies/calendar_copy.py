@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.domain.events.event_content import EventContent, content_of
+from shared.domain.events.event_content import SEEN_FIELDS, EventContent, content_of
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.json_object import JsonObject
 
@@ -107,18 +107,15 @@ def _time(instant: datetime, all_day: bool) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d" if all_day else "%Y-%m-%dT%H:%M:%S")
 
 
-#: How each field is compared. Zones and the type of the body only say how others are written.
+#: How a field is compared, if not for equality.
 _COMPARED: Final[Mapping[str, Callable[[Any, bool], object]]] = {
     "subject": lambda value, _: _line(value)[:_COMPARED_SUBJECT].rstrip(),
     "body": lambda value, _: text_of(value),
     "start": _time,
     "end": _time,
-    "is_all_day": lambda value, _: value,
     "location": lambda value, _: _line(value),
     "categories": lambda value, _: sorted({category.strip() for category in value}),
     "show_as": lambda value, _: "busy" if value == "unknown" else value,
-    "importance": lambda value, _: value,
-    "sensitivity": lambda value, _: value,
 }
 
 
@@ -128,11 +125,18 @@ def _camel(field: str) -> str:
 
 
 #: The compared fields by their names in findings, which mailboxes use.
-CONTENT: Final = {_camel(field): field for field in _COMPARED}
+CONTENT: Final = {_camel(field): field for field in SEEN_FIELDS}
 
 
 def _compared(content: EventContent, all_day: bool) -> dict[str, object]:
-    return {name: _COMPARED[field](getattr(content, field), all_day) for name, field in CONTENT.items()}
+    return {
+        name: _COMPARED.get(field, _unchanged)(getattr(content, field), all_day)
+        for name, field in CONTENT.items()
+    }
+
+
+def _unchanged(value: object, _: bool) -> object:
+    return value
 
 
 def _squeezed(text: str) -> str:

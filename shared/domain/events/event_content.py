@@ -58,6 +58,10 @@ class EventContent(msgspec.Struct, frozen=True, gc=False):
 CONTENT_FIELDS: Final = EventContent.__struct_fields__
 #: The fields as columns of our tables, in the same order.
 CONTENT_COLUMNS: Final = EventContent.__struct_encode_fields__
+#: The fields that a person sees. The others only say how these were written.
+SEEN_FIELDS: Final = tuple(
+    name for name in CONTENT_FIELDS if name not in ("body_type", "start_zone", "end_zone")
+)
 _content_of = attrgetter(*CONTENT_FIELDS)
 
 

@@ -22,7 +22,19 @@ PRIVATE: Final = "Private"
 NORMAL: Final = "normal"
 #: The sensitivity of every masked event, whatever its original one.
 MASKED_SENSITIVITY: Final = "private"
-_ZONE: Final = "UTC"
+#: The content that replaces that of a private event, except its times.
+MASKED_CONTENT: Final[Mapping[str, Any]] = {
+    "subject": PRIVATE,
+    "body": "",
+    "body_type": "text",
+    "start_zone": "UTC",
+    "end_zone": "UTC",
+    "location": "",
+    "categories": (),
+    "show_as": "busy",
+    "importance": "normal",
+    "sensitivity": MASKED_SENSITIVITY,
+}
 
 
 def is_disclosed(
@@ -46,19 +58,8 @@ def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[st
 
     It depends only on the times, so no setting or rule can reveal a word of the event.
     """
-    return {
-        "subject": PRIVATE,
-        "start": start,
-        "end": end,
-        "start_zone": _ZONE,
-        "end_zone": _ZONE,
-        "is_all_day": is_all_day,
-        "location": "",
-        "categories": [],
-        "show_as": "busy",
-        "importance": "normal",
-        "sensitivity": MASKED_SENSITIVITY,
-    }
+    told = {name: value for name, value in MASKED_CONTENT.items() if name not in ("body", "body_type")}
+    return {**told, "categories": [], "start": start, "end": end, "is_all_day": is_all_day}
 
 
 def masked_event(event: "SourceEvent") -> "SourceEvent":
@@ -72,16 +73,7 @@ def masked_event(event: "SourceEvent") -> "SourceEvent":
         event,
         # Still equal for equal subjects, so a meeting keeps its copy (2.16), but unreadable.
         ical_uid=hashlib.sha256(event.ical_uid.encode()).hexdigest() if event.ical_uid else "",
-        subject=PRIVATE,
-        body="",
-        body_type="text",
-        start_zone=_ZONE,
-        end_zone=_ZONE,
-        location="",
-        categories=(),
-        show_as="busy",
-        importance="normal",
-        sensitivity=MASKED_SENSITIVITY,
+        **MASKED_CONTENT,
         is_cancelled=False,
         is_declined=False,
         has_attachments=False,

@@ -2,8 +2,10 @@
 
 from copy import replace
 from dataclasses import dataclass
+from operator import attrgetter
 
 from shared.domain.categories.category import classify
+from shared.domain.events.event_content import SEEN_FIELDS
 from shared.domain.events.source_event import EventType, SourceEvent
 
 _STRICTNESS = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
@@ -71,12 +73,7 @@ def looks_different(event: SourceEvent, other: SourceEvent) -> bool:
     return _seen(event) != _seen(other)
 
 
-def _seen(event: SourceEvent) -> tuple[object, ...]:
-    return (
-        *(event.subject, event.body, event.location, event.categories),
-        *(event.start, event.end, event.is_all_day, event.show_as),
-        *(event.importance, event.sensitivity, event.is_cancelled, event.is_declined),
-    )
+_seen = attrgetter(*SEEN_FIELDS, "is_cancelled", "is_declined")
 
 
 def _strictness(event: SourceEvent) -> int:

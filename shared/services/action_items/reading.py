@@ -1,8 +1,7 @@
 """Action items about archived meetings as their owners see them (domain.md 2.16, 2.17, 6.3)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from shared.database.engine import Database
@@ -24,6 +23,7 @@ from shared.schemas.action_items import (
     ActionItemResource,
     ActionItemSummary,
 )
+from shared.schemas.event_values import recorded_fields
 from shared.schemas.paging import Place, Slice
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
@@ -34,7 +34,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: Microseconds since 1970 stay below this up to the year 2554.
 _WHOLE = 1 << 54
-_OPTIONAL = ("location", "show_as", "importance", "sensitivity")
 
 
 class ActionItemService:
@@ -100,17 +99,14 @@ def _resource_of(
 
 
 def _shown(caller: Caller, content: ItemContent, opened: Collection[UUID] = ()) -> bool:
-    sensitivity = (content.event or {}).get("sensitivity")
+    sensitivity = content.event.sensitivity if content.event else None
     return is_disclosed(sensitivity, origin=content.origin_mailbox_id, viewer=caller.person, opened=opened)
 
 
 def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:
-    event: Mapping[str, Any] = content.event or {}
-    start, end = content.start_at, content.end_at
-    if event:
-        start, end = (datetime.fromisoformat(event[name]) for name in ("start_at", "end_at"))
-    if event and not shown:
-        line = uniform_line(start, end, is_all_day=event["is_all_day"])
+    event = content.event
+    if event is not None and not shown:
+        line = uniform_line(event.start, event.end, is_all_day=event.is_all_day)
         told = {name: line[name] for name in ActionItemEventResource.model_fields if name in line}
         return ActionItemEventResource(
             source_key=content.source_key, appointment_id=None, organizer=None, **told
@@ -118,13 +114,8 @@ def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:
     return ActionItemEventResource(
         source_key=content.source_key,
         appointment_id=content.appointment_id,
-        start=start,
-        end=end,
-        is_all_day=event.get("is_all_day"),
-        subject=event.get("subject"),
-        categories=list(event.get("categories") or ()),
-        organizer=(event.get("organizer") or {}).get("address"),
-        **{name: event.get(name) for name in _OPTIONAL},
+        **{"start": content.start_at, "end": content.end_at}
+        | recorded_fields(event, ActionItemEventResource),
     )
 
 

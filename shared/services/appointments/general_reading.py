@@ -23,6 +23,7 @@ from shared.schemas.appointments import (
     AppointmentSummary,
     PersonResource,
 )
+from shared.schemas.base import columns_of
 from shared.schemas.paging import Position, Slice
 from shared.schemas.rendered import Rendered
 from shared.services.identity.access import Access
@@ -164,28 +165,9 @@ def _summary(judged: JudgedAppointment, shown: bool) -> dict[str, Any]:
             "counts": None,
             "reason_code": None,
         }
-    return {
-        **identity,
-        "subject": row.subject,
-        "start": row.start_at,
-        "end": row.end_at,
-        "start_zone": row.start_zone,
-        "end_zone": row.end_zone,
-        "is_all_day": row.is_all_day,
-        "location": row.location,
-        "categories": list(row.categories),
-        "show_as": row.show_as,
-        "importance": row.importance,
-        "sensitivity": row.sensitivity,
-        "is_cancelled": row.is_cancelled,
-        "is_declined": row.is_declined,
-        "attachment_count": row.attachment_count,
-        "source_deleted_at": row.source_deleted_at,
-        "source_deleted": row.source_deleted_at is not None,
-        "unresolved": row.unresolved,
-        "counts": judged.why_not is None,
-        "reason_code": judged.why_not,
-    }
+    verdict = {"source_deleted": row.source_deleted_at is not None, "reason_code": judged.why_not}
+    verdict["counts"] = judged.why_not is None
+    return verdict | columns_of(row, AppointmentSummary, *verdict, start="start_at", end="end_at")
 
 
 def _rendered(judged: JudgedAppointment, shown: bool) -> Rendered[AppointmentSummary]:

@@ -74,7 +74,9 @@ def _attention(item: ActionItem, contents: Sequence[ItemContent], viewer: UUID |
 
 
 def _subject(content: ItemContent, viewer: UUID | None) -> str:
-    event = content.event or {}
-    if not is_disclosed(event.get("sensitivity"), origin=content.origin_mailbox_id, viewer=viewer):
+    event = content.event
+    if not is_disclosed(
+        event.sensitivity if event else None, origin=content.origin_mailbox_id, viewer=viewer
+    ):
         return PRIVATE
-    return str(event.get("subject") or NO_SUBJECT)
+    return (event.subject if event else "") or NO_SUBJECT

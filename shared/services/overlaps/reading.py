@@ -1,7 +1,6 @@
 """Groups of overlapping events, as their owners see them (domain.md 5, 6.3)."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from shared.database.engine import Database
@@ -11,6 +10,7 @@ from shared.domain.identity.caller import Caller
 from shared.domain.identity.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
 from shared.domain.overlaps.rules import Verdict
 from shared.errors import NotFound
+from shared.schemas.event_values import recorded_fields
 from shared.schemas.overlaps import (
     OverlapDecision,
     OverlapListQuery,
@@ -97,12 +97,12 @@ def resource_of(
 
 
 def _shown(caller: Caller, member: MemberContent, opened: Collection[UUID] = ()) -> bool:
-    sensitivity = (member.event or {}).get("sensitivity")
+    sensitivity = member.event.sensitivity if member.event else None
     return is_disclosed(sensitivity, origin=member.origin_mailbox_id, viewer=caller.person, opened=opened)
 
 
 def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
-    event: Mapping[str, Any] = member.event or {}
+    event = member.event
     if not shown:
         return OverlapMemberResource(
             source_key=member.source_key,
@@ -119,7 +119,6 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
             sensitivity=MASKED_SENSITIVITY if event else None,
             organizer=None,
         )
-    organizer = event.get("organizer") or {}
     return OverlapMemberResource(
         source_key=member.source_key,
         appointment_id=member.appointment_id,
@@ -127,11 +126,5 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
         end=member.end_at,
         verdict=Verdict(member.verdict),
         kept=member.kept,
-        subject=event.get("subject"),
-        location=event.get("location"),
-        categories=list(event.get("categories") or ()),
-        show_as=event.get("show_as"),
-        importance=event.get("importance"),
-        sensitivity=event.get("sensitivity"),
-        organizer=organizer.get("address"),
+        **recorded_fields(event, OverlapMemberResource, "start", "end"),
     )

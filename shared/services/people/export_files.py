@@ -12,7 +12,7 @@ import orjson
 
 from shared.domain.audit.values import UNREADABLE, WITHHELD, concerns_private_event, restore
 from shared.domain.audit.values import masked as masked_changes
-from shared.domain.identity.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
+from shared.domain.identity.disclosure import MASKED_CONTENT, MASKED_SENSITIVITY, NORMAL, PRIVATE
 from shared.services.audit.recording import value_context
 from shared.services.person_keys.keys import PersonKey
 
@@ -32,14 +32,8 @@ CALENDAR_HEAD: Final = (
 CALENDAR_TAIL: Final = b"END:VCALENDAR\r\n"
 _TIMES: Final = frozenset({"start_at", "end_at", "is_all_day", "start", "end", "isAllDay"})
 _MASKED_COLUMNS: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("body", "location", "ical_uid"), ""),
-    "subject": PRIVATE,
-    "body_type": "text",
-    **dict.fromkeys(("start_zone", "end_zone"), "UTC"),
-    "categories": [],
-    "show_as": "busy",
-    "importance": "normal",
-    "sensitivity": MASKED_SENSITIVITY,
+    **MASKED_CONTENT,
+    "ical_uid": "",
     **dict.fromkeys(("is_cancelled", "is_declined"), False),
     **dict.fromkeys(("organizer", "source_sensitivity", "source_show_as", "source_deleted_at"), None),
     "attendees": [],

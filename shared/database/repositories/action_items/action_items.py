@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -16,6 +16,7 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.base import Repository
 from shared.database.repositories.identity.disclosure import open_to_readers
 from shared.domain.action_items.items import ActionItemKind, ActionItemStatus, Answer, Question
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.planning.purpose import Purpose
 
@@ -87,7 +88,7 @@ class ItemContent:
     end_at: datetime
     origin_mailbox_id: UUID | None
     appointment_id: UUID | None
-    event: dict[str, Any] | None
+    event: AppointmentRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,10 @@ class ActionItemRepository(Repository):
     async def contents(self, owner_id: UUID, item_id: UUID) -> Sequence[ItemContent]:
         """The meetings of the owner's item, archived ones first, by start."""
         result = await self._session.execute(_CONTENTS, {"item": item_id, "owner": owner_id})
-        return [ItemContent(**row) for row in result.mappings()]
+        return [
+            ItemContent(**row | {"event": row["event"] and AppointmentRecord.from_json(row["event"])})
+            for row in map(dict, result.mappings())
+        ]
 
     async def span(self, owner_id: UUID, item_id: UUID) -> tuple[datetime, datetime] | None:
         """The first and last instant that decide the windows of its events.

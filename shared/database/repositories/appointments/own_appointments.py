@@ -17,8 +17,9 @@ import orjson
 from shared.database.counting import why_not_sql
 from shared.database.engine import Database
 from shared.database.prepared import PreparedRead
+from shared.domain.events.event_content import CONTENT_FIELDS
 from shared.domain.identity.caller import Caller
-from shared.domain.identity.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
+from shared.domain.identity.disclosure import MASKED_CONTENT, NORMAL
 
 #: As ``shared.database.repositories.base.Keyset``, whose module loads SQLAlchemy.
 type _Keyset = tuple[datetime, UUID]
@@ -30,28 +31,24 @@ _SHOWN = f"(appointments.sensitivity = '{NORMAL}' OR appointments.origin_mailbox
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
 #: Replaces another person's private event (``shared.domain.identity.disclosure``).
 _UNIFORM: dict[str, str] = {
-    **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
-    **dict.fromkeys(("start_zone", "end_zone"), "'UTC'"),
-    **dict.fromkeys(("location", "body", "ical_uid", "revision"), "''"),
+    **{name: f"'{value}'" for name, value in MASKED_CONTENT.items()},
     "categories": "'{}'::text[]",
-    "show_as": "'busy'",
-    "importance": "'normal'",
-    "sensitivity": f"'{MASKED_SENSITIVITY}'",
+    **dict.fromkeys(("ical_uid", "revision"), "''"),
     **dict.fromkeys(("is_cancelled", "is_declined"), "false"),
     "attachment_count": "0",
     **dict.fromkeys(("source_deleted_at", "organizer"), "NULL"),
-    "body_type": "'text'",
     "attendees": "'[]'::jsonb",
     "updated_at": "appointments.created_at",
 }
+_BODY = ("body", "body_type")
 _JSON = ("organizer", "attendees")
 _INSTANTS = ("start", "end", "source_deleted_at")
 _RECORDED = (
-    *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
-    *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
+    *("id", "user_id", "configuration_id"),
+    *(name for name in CONTENT_FIELDS if name not in _BODY),
     *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
 )
-_DETAIL = ("body", "body_type", *_JSON, "ical_uid", "revision", "created_at", "updated_at")
+_DETAIL = (*_BODY, *_JSON, "ical_uid", "revision", "created_at", "updated_at")
 #: The verdict of an event that counts.
 _COUNTS = "'counts'"
 #: Why an appointment counts no time, else ``_COUNTS``. It is one scalar query, so PostgreSQL reads the map

@@ -16,6 +16,7 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.identity.disclosure import open_to_readers
+from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.planning.purpose import Purpose
@@ -73,7 +74,7 @@ class MemberContent:
     kept: bool | None
     origin_mailbox_id: UUID | None
     appointment_id: UUID | None
-    event: dict[str, Any] | None
+    event: AppointmentRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,10 @@ class OverlapGroupRepository(Repository):
     async def contents(self, owner_id: UUID, group_id: UUID) -> Sequence[MemberContent]:
         """The members of the owner's group with what is known about them, by start."""
         result = await self._session.execute(_CONTENTS, {"group": group_id, "owner": owner_id})
-        return [MemberContent(**row) for row in result.mappings()]
+        return [
+            MemberContent(**row | {"event": row["event"] and AppointmentRecord.from_json(row["event"])})
+            for row in map(dict, result.mappings())
+        ]
 
     async def span(self, owner_id: UUID, group_id: UUID) -> tuple[datetime, datetime] | None:
         """The first and last instant that decide the members' windows. None if no run owned any."""
