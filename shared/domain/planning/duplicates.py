@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from shared.domain.planning.decision import Candidate, Decision, merge
+from shared.domain.planning.candidate import Candidate
+from shared.domain.planning.decision import Merge, merge
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
-def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Decision]]:
+def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Merge]]:
     """The events that are archived themselves, and the merges of the others.
 
     An archived event keeps its copy. If none is archived, one represents all: a known key first, then the
@@ -18,7 +19,7 @@ def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], li
     for candidate in batch:
         groups.setdefault(candidate.facts.duplicate, []).append(candidate)
     standing: list[Candidate] = []
-    merges: list[Decision] = []
+    merges: list[Merge] = []
     for group in groups.values():
         own = [candidate for candidate in group if _claims(candidate)] or [min(group, key=_succession)]
         keys = {candidate.facts.key for candidate in own}

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
+from shared.domain.planning.decision import applied_modifications
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.run_progress import RunStep, planning_percent
@@ -212,7 +213,7 @@ class PlanMaking:
         for decision in decisions:
             # It moved while the pages were read. It is decided as an earlier page showed it.
             event = events.get(decision.source_key) if decision.source_key in waiting else None
-            if event and applied_revision(event, decision.modifications) != decision.revision:
+            if event and applied_revision(event, applied_modifications(decision)) != decision.revision:
                 del events[decision.source_key]
         held = self._held(decisions, events, known)
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from shared.domain.action_items.items import Answer
 from shared.domain.copies.archive_copy import ARCHIVE_SOURCE_PROPERTY
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.test_overlaps import adds_up
