@@ -353,3 +353,16 @@ async def test_a_question_stays_whatever_overlap_was_recorded_before(world: Worl
     again = await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR)
     assert (again["flagged"], again["archived"], adds_up(again)) == (1, 0, True)
     assert await world.items() == [item]
+
+
+async def test_duplicates_wait_with_the_one_that_waits_for_an_answer(world: World) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    await again_at(world, NINE + 5 * HOUR)
+    await world.add(event("Review", NINE + 5 * HOUR))
+    report = await world.archive()
+    assert (report["flagged"], report["merged"], report["archived"], adds_up(report)) == (1, 1, 0, True)
+    report = await world.answer(Answer.ONE_MEETING)
+    assert (report["updated"], report["merged"], report["archived"]) == (1, 1, 0)
+    assert (await counting(world), await hours(world)) == (["14:00"], 1.0)
+    await nothing_more(world)
