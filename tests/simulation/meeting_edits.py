@@ -107,6 +107,8 @@ class MeetingEdits:
         elif event.span.start.replace(tzinfo=UTC) > EPOCH - timedelta(days=1):
             # It may have taken place, and takes place again.
             self._person.meetings[about] += 1
+        else:
+            self._person.moved(event)
 
     def rezone(self) -> None:
         """The same instants in another zone."""

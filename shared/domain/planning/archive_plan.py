@@ -187,7 +187,7 @@ class Planner:
             for candidate in batch:
                 if candidate.barred:
                     yield from self._own([self._pipeline.alone(candidate)])
-            standing, merges = separate_duplicates([each for each in batch if not each.barred])
+            standing, merges = separate_duplicates([each for each in batch if each.waits or not each.barred])
             yield from self._own(merges)
             for candidate in standing:
                 yield from self._own(self._pipeline.take(candidate))

@@ -193,10 +193,12 @@ class PlanMaking:
         async with self._turn.session() as session:
             read = await self._reader.take(session, page)
             overlaps = await self._keeper.known(session, list(read.reads))
-            flagged = [key for key in overlaps if (row := read.rows.get(key)) and row.state is _FLAGGED]
+            # A group that nobody decides makes no event wait.
+            undecided = {key for key, group in overlaps.items() if group.waiting or group.decided}
+            flagged = [key for key in undecided if (row := read.rows.get(key)) and row.state is _FLAGGED]
             # An event stays new if it was flagged by a plan that stopped before it matched anything.
             unmatched = await self._context.identities(session).of_broken_plans(flagged)
-        self._matcher.note(read.reads, read.rows, overlaps.keys() - unmatched, self._reader)
+        self._matcher.note(read.reads, read.rows, undecided - unmatched, self._reader)
         events, rows = read.events, read.rows
         self._writer.note_private(events)
         fresh = {

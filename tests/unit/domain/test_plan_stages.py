@@ -101,12 +101,21 @@ def test_a_modification_stays_consumed_while_its_meeting_is_not_there_and_it_is_
     assert (own.action, changed.presumed) == (Action.CREATE, {})
 
 
-def test_what_waits_or_is_no_day_of_its_series_takes_part_in_nothing() -> None:
+def test_duplicates_wait_with_what_waits_unless_one_is_archived() -> None:
     twin = replace(MEETING, id="twin")
     waiting = ReadEvent(twin, "s:twin", twin.start, waits=True)
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], {}), *plan.close()]}
-    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.CREATE, Action.FLAG)
+    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.MERGE, Action.FLAG)
+    assert decided["s:m"].representative == "s:twin"
+    rows = apply(planned(MEETING).decisions, {})
+    plan = Planner(WINDOW, policies=AUTO)
+    decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], rows), *plan.close()]}
+    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.UNCHANGED, Action.FLAG)
+
+
+def test_what_is_no_day_of_its_series_takes_part_in_nothing() -> None:
+    twin = replace(MEETING, id="twin")
     invented = ReadEvent(twin, "s:twin", twin.start, left_out=LeftOut.SERIES_CHANGED)
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, invented], {}), *plan.close()]}
