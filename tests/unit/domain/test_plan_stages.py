@@ -107,7 +107,7 @@ def test_duplicates_wait_with_what_waits_unless_one_is_archived() -> None:
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], {}), *plan.close()]}
     assert (decided["s:m"].action, decided["s:twin"].action) == (Action.MERGE, Action.FLAG)
-    assert decided["s:m"].representative == "s:twin"
+    assert stands_for(decided["s:m"]) == "s:twin"
     rows = apply(planned(MEETING).decisions, {})
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], rows), *plan.close()]}
