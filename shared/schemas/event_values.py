@@ -41,7 +41,7 @@ type AttendeeResponse = Annotated[
 def recorded_fields(record: AppointmentRecord | None, model: type[Resource], *beside: str) -> dict[str, Any]:
     """The content of a record that ``model`` shows, except ``beside``, and the organizer's address.
 
-    If nothing is recorded, only what stands for it: no category, all else None, and no times.
+    If nothing is recorded, there is no category and no time. All else is None.
     """
     names = [name for name in CONTENT_FIELDS if name in model.model_fields and name not in beside]
     if record is None:

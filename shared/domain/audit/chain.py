@@ -6,22 +6,41 @@ nobody can decrypt them.
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 import orjson
 
+from shared.domain.json_object import JsonObject
+
 #: The hash before the first position of a chain.
 GENESIS: Final = "0" * 64
+
+
+class AuditRow(TypedDict):
+    """A row of the audit, by column."""
+
+    id: UUID
+    tenant_id: UUID
+    occurred_at: datetime
+    actor: str
+    on_behalf_of: UUID | None
+    action: str
+    resource_type: str
+    resource_id: str
+    outcome: str
+    correlation_id: str
+    parent_correlation_id: str | None
+    source_ip: str | None
+    #: What it says differs by action.
+    changes: JsonObject
+
+
 #: The columns of a row that its hash covers: all of them.
-SEALED_FIELDS: Final = (
-    *("id", "tenant_id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id"),
-    *("outcome", "correlation_id", "parent_correlation_id", "source_ip", "changes"),
-)
+SEALED_FIELDS: Final = tuple(AuditRow.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +71,14 @@ class Break:
     fault: Fault
 
 
-def seal_hash(previous_hash: str, position: int, row: Mapping[str, Any]) -> str:
+def seal_hash(previous_hash: str, position: int, row: AuditRow) -> str:
     """The hash of a row (by column name) at a position that follows ``previous_hash``."""
-    fields = {name: _canonical(row[name]) for name in SEALED_FIELDS}
+    fields = {name: _canonical(value) for name, value in row.items() if name in SEALED_FIELDS}
     document = {"position": position, "previous_hash": previous_hash, "row": fields}
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def link(previous: Link | None, row: Mapping[str, Any]) -> Link:
+def link(previous: Link | None, row: AuditRow) -> Link:
     """The seal of a row that follows ``previous``. ``previous`` is None for the first row."""
     position = previous.position + 1 if previous else 1
     previous_hash = previous.hash if previous else GENESIS
@@ -72,7 +91,7 @@ class ChainCheck:
     def __init__(self) -> None:
         self.last: Link | None = None
 
-    def follow(self, found: Link, row: Mapping[str, Any] | None) -> Break | None:
+    def follow(self, found: Link, row: AuditRow | None) -> Break | None:
         """What is wrong with the next link and its row (None: the row is gone). None if it is valid."""
         position = self.last.position + 1 if self.last else 1
         if found.position != position:

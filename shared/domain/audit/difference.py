@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from shared.domain.audit.values import ERASED, REDACTED, UNREADABLE, WITHHELD
+from shared.domain.json_object import JsonObject
 
 _BEFORE, _AFTER = "before", "after"
 #: Values without content: two of them may hide a difference.
@@ -20,7 +21,7 @@ class Changed(NamedTuple):
     after: Any
 
 
-def difference(changes: Mapping[str, Any]) -> tuple[list[Changed], dict[str, Any]]:
+def difference(changes: JsonObject) -> tuple[list[Changed], JsonObject]:
     """The fields that differ, and the other details of the row. An unreadable value counts as changed."""
     before, after = changes.get(_BEFORE), changes.get(_AFTER)
     # A row that does not store values by field shows everything in its details.

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from shared.domain.identity.disclosure import PRIVATE
+from shared.domain.json_object import JsonObject
 
 #: The only key of an object that replaces an encrypted value.
 ENCRYPTED: Final = "$encrypted"
@@ -66,7 +67,7 @@ class PersonalValue:
         self.place[ENCRYPTED] = ciphertext
 
 
-def separate(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[PersonalValue]]:
+def separate(changes: JsonObject) -> tuple[JsonObject, list[PersonalValue]]:
     """The change without secrets and personal values, and the personal values, to be filled in later.
 
     A value is personal if its field is personal, or if it is a text with an ``@``. An empty value stays.
@@ -125,7 +126,7 @@ def without_secrets(text: str) -> str:
     return _SECRET_VALUE.sub(REDACTED, text)
 
 
-def restore(changes: Mapping[str, Any], opened: Callable[[str, str | None], Any]) -> dict[str, Any]:
+def restore(changes: JsonObject, opened: Callable[[str, str | None], Any]) -> JsonObject:
     """The changes with each encrypted value replaced by ``opened(path, ciphertext)``.
 
     The ciphertext is None if the value was not stored.

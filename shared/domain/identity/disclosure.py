@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from shared.domain.json_object import JsonObject
+
 if TYPE_CHECKING:
     # A worker that only answers reads never loads it.
     from shared.domain.events.source_event import SourceEvent
@@ -95,7 +97,7 @@ COST: Final = ("graph_requests", "round_trips", "seconds")
 _KEPT_FOR_US: Final = ("private_outcomes", "cost_tells")
 
 
-def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
+def report_for_others(report: JsonObject) -> JsonObject:
     """A run's report for other people: private events are one number, ``private``.
 
     They are subtracted from every outcome, and ``source`` still adds up. Numbers that include private events
@@ -107,22 +109,22 @@ def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if name not in _KEPT_FOR_US}
 
 
-def cost_tells(report: Mapping[str, Any]) -> bool:
+def cost_tells(report: JsonObject) -> bool:
     """Whether the cost of a run would reveal to others which private events it wrote."""
     return bool(report.get("private_outcomes")) and bool(report.get("cost_tells", True))
 
 
-def plan_for_others(plan: Mapping[str, Any]) -> dict[str, Any]:
+def plan_for_others(plan: JsonObject) -> JsonObject:
     """The counts of a plan for other people. ``plan["private"]`` has the private events in each count."""
     return _one_number(plan, "private")
 
 
-def report_for_owner(report: Mapping[str, Any]) -> dict[str, Any]:
+def report_for_owner(report: JsonObject) -> JsonObject:
     """A run's report for the person whose events it is about."""
     return {name: value for name, value in report.items() if name not in _KEPT_FOR_US}
 
 
-def _one_number(counts: Mapping[str, Any], by_name: str) -> dict[str, Any]:
+def _one_number(counts: JsonObject, by_name: str) -> JsonObject:
     private: Mapping[str, int] = counts.get(by_name) or {}
     shown = {name: value for name, value in counts.items() if name != by_name}
     for name, count in private.items():

@@ -1,9 +1,11 @@
 """What a run reports (domain.md 2.13)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from shared.domain.json_object import JsonObject
 
 
 class Outcome(StrEnum):
@@ -61,6 +63,31 @@ class OutcomeReport:
         """Whether every source event is in exactly one outcome, as far as counts can show."""
         return sum(map(self.count, Outcome)) == self.source
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """All fields by name."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """The report of a run that ended, as it is stored."""
+
+    outcomes: OutcomeReport
+    #: Why it ended early.
+    reason: str | None
+    #: Further counts, by name.
+    beside: Mapping[str, int] = field(default_factory=dict)
+    #: The outcomes of private events. None for a run that did not begin.
+    private_outcomes: Mapping[Outcome, int] | None = None
+    #: Whether the cost reveals to others which private events were written (6.3).
+    cost_tells: bool = False
+
+    def to_json(self) -> JsonObject:
+        """The counts by name in one object, with the rest beside them."""
+        found = {**self.outcomes.to_json(), **self.beside, "reason": self.reason}
+        if self.private_outcomes is not None:
+            found["private_outcomes"] = {
+                str(key): count for key, count in self.private_outcomes.items() if count
+            }
+            found["cost_tells"] = self.cost_tells
+        return found

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 from zoneinfo import ZoneInfo
 
 from shared.domain.runs.window import Window, local_day_start
@@ -12,6 +12,17 @@ UNDECODABLE = "undecodable_event"
 NO_ID = "event_without_id"
 NO_TIMES = "event_without_times"
 NO_ORIGINAL_START = "no_original_start"
+
+
+class ListedUnread(TypedDict):
+    """What a plan stores of something unreadable. Times are ISO 8601. Earlier versions stored no ends."""
+
+    source_id: str | None
+    start: str | None
+    end: NotRequired[str | None]
+    code: str
+    #: Since when it could not be read. Set when the plan is complete.
+    since: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Unread:
     end: datetime | None = None
     is_all_day: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ListedUnread:
         """For a plan's counts."""
         return {
             "source_id": self.event_id,
@@ -37,12 +48,12 @@ class Unread:
         }
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Unread":
-        """Read the output of ``to_json``, also of versions that stored no ends."""
-        start, end = value.get("start"), value.get("end")
+    def from_json(cls, value: ListedUnread) -> "Unread":
+        """Read the output of ``to_json``."""
+        start, end = value["start"], value.get("end")
         return cls(
             value["code"],
-            value.get("source_id"),
+            value["source_id"],
             datetime.fromisoformat(start) if start else None,
             datetime.fromisoformat(end) if end else None,
         )

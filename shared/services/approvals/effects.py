@@ -1,7 +1,6 @@
 """The effects of a changed approval: on its configuration, its runs, people and the audit."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +23,7 @@ from shared.domain.approvals.mailbox_approval import (
     ends_at,
     starts_after_telling,
 )
+from shared.domain.json_object import JsonObject
 from shared.domain.notifications.mail_texts import mail_of_notice
 from shared.domain.notifications.notification import Notice, Recipient
 from shared.domain.notifications.outgoing_mail import MailState
@@ -104,7 +104,7 @@ class ApprovalEffects:
                 await self.approvals.mask_record(configuration_id)
         await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
 
-    async def record(self, approval: MailboxApproval, what: str, changes: dict[str, Any]) -> None:
+    async def record(self, approval: MailboxApproval, what: str, changes: JsonObject) -> None:
         """Count the version and audit it, on behalf of the person read."""
         await self._changed(approval, what, changes)
 
@@ -145,9 +145,7 @@ class ApprovalEffects:
         notice = texts.waits_for_admin(approval.id, objection=objection)
         await self._tell(approval.owner_id, approval.tenant_id, notice)
 
-    async def _changed(
-        self, approval: MailboxApproval, what: str, changes: dict[str, Any] | None = None
-    ) -> None:
+    async def _changed(self, approval: MailboxApproval, what: str, changes: JsonObject | None = None) -> None:
         approval.version += 1
         approval.updated_at = self.now
         await self.session.flush()
@@ -164,7 +162,7 @@ class ApprovalEffects:
             resource_type="mailbox_approval",
             resource_id=str(approval.id),
             outcome="success",
-            changes={"after": after | (changes or {})},
+            changes={"after": {**after, **(changes or {})}},
             on_behalf_of=person.id if person is not None else approval.person_id,
         )
 

@@ -9,7 +9,6 @@ an answer was applied. ``superseding.supersede`` supersedes a copy.
 from collections.abc import Collection, Mapping, Sequence
 from copy import replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +20,7 @@ from shared.domain.action_items.items import ActionItemStatus, CloseReason, Ques
 from shared.domain.action_items.texts import items_opened, items_opened_id
 from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
 from shared.domain.events.source_event import SourceEvent
+from shared.domain.json_object import JsonObject
 from shared.domain.notifications.notification import Recipient
 from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -112,7 +112,7 @@ class ActionItemKeeper:
         began = self._context.started_at or self._context.created_at
         await items.put_off(start, end, began, self._ports.clock.now() + _AGAIN_AFTER)
 
-    async def record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
+    async def record(self, session: AsyncSession, action: str, changes: JsonObject) -> None:
         """Write one audit row for everything that the plan did with items."""
         await self._ports.audit.record(
             session,

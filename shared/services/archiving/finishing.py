@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,10 +21,10 @@ from shared.domain.notifications.notification import Recipient
 from shared.domain.notifications.notification_texts import run_failed
 from shared.domain.planning.purpose import Purpose
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.runs.outcome import Outcome, OutcomeReport
+from shared.domain.runs.outcome import Outcome, OutcomeReport, StoredReport
+from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
-from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
 from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
@@ -101,11 +101,10 @@ class Finisher:
             # The store's code comes first. The text after it may name mailbox content, so it is cut.
             said = (why or "").partition(":")[0]
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
-        details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}
-        details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
         # Only a timesheet reveals something by whether a private event is written (domain.md 6.3).
-        details["cost_tells"] = context.policies.purpose is Purpose.TIMESHEET
-        await ArchiveRunRepository(session).finish(run.id, state, details, now)
+        tells = context.policies.purpose is Purpose.TIMESHEET
+        stored = StoredReport(report, why, _details(plan) | _beside(margins), private, cost_tells=tells)
+        await ArchiveRunRepository(session).finish(run.id, state, stored, now)
         await ActionItemKeeper(self._ports, context).mark_carried_out(session)
         job = JobJudgement()
         # A restore or an edit that a person requested is no work of a job.
@@ -121,7 +120,7 @@ class Finisher:
             resource_id=str(run.id),
             outcome="failure" if state.trouble else "success",
             # Admins and Auditors read the audit.
-            changes={"report": report_for_others(details)},
+            changes={"report": report_for_others(stored.to_json())},
             on_behalf_of=context.owner_id,
         )
         locked = report.locked + sum(
@@ -167,7 +166,7 @@ async def _starter(session: AsyncSession, context: RunContext, requested_by: str
 async def _report(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
 ) -> OutcomeReport:
-    outcomes = planned_outcomes(asdict(plan))
+    outcomes = planned_outcomes(plan.to_json())
     for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
     return OutcomeReport.of(

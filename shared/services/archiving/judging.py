@@ -6,9 +6,9 @@ from shared import telemetry
 from shared.database.models.runs import ArchiveRun
 from shared.domain.calendars.calendar_permission import Objection
 from shared.domain.identity.caller import Caller
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.approvals.objections import objection_to
 from shared.services.archiving.context import ArchivingPorts, load_context
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import record_plan
 
 

@@ -28,12 +28,12 @@ from shared.domain.identity.caller import Caller
 from shared.domain.identity.disclosure import is_disclosed
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.locked_periods import is_locked
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.identity.access import Access

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
 from shared.domain.planning.decision import applied_modifications
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import RunStep, planning_percent
 from shared.errors import StoreRefused, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -21,7 +22,6 @@ from shared.services.archiving.decisions import DecisionWriter, Material, PlanWa
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
 from shared.services.archiving.matching import SourceMatcher, known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_questions import PlanQuestions
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.unread_events import named, partners
@@ -139,8 +139,9 @@ class PlanMaking:
 
     def _counted(self, read_at: datetime) -> PlanCounts:
         findings = self._planner.findings
-        counts: dict[str, Any] = dict(self._writer.counts)
-        return PlanCounts(
+        counts = self._writer.counts
+        return replace(
+            PlanCounts.stored(counts),
             source_deleted=self._unseen.source_deleted,
             zones_reported=self._drafter.zones_reported,
             repointed=self._matcher.repointed,
@@ -158,7 +159,7 @@ class PlanMaking:
             else findings.category_issues,
             private=dict(self._writer.private_counts),
             read_at=read_at.isoformat(),
-            **(counts | named(self._reader.unread, self._context.window, counts)),
+            **named(self._reader.unread, self._context.window, counts),
         )
 
     async def _first_page(

@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.identity.disclosure import plan_for_others
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.plan_counts import PlanCounts
 
 # Readings disagree for a minute at most. If they still do at a later attempt, something else is wrong.
 _PATIENT_ATTEMPTS = 4
@@ -62,8 +61,7 @@ async def record_plan(
     session: AsyncSession, ports: ArchivingPorts, context: RunContext, counts: PlanCounts
 ) -> None:
     """Store the counts of the complete plan, and audit it."""
-    plan = asdict(counts)
-    await ArchiveRunRepository(session).set_planned(context.run_id, plan, ports.clock.now())
+    await ArchiveRunRepository(session).set_planned(context.run_id, counts, ports.clock.now())
     await ports.audit.record(
         session,
         action="archive_run.planned",
@@ -71,6 +69,6 @@ async def record_plan(
         resource_id=str(context.run_id),
         outcome="failure" if counts.refused else "success",
         # Admins and Auditors read the audit.
-        changes={"plan": plan_for_others(plan)},
+        changes={"plan": plan_for_others(counts.to_json())},
         on_behalf_of=context.owner_id,
     )

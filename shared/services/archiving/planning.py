@@ -8,6 +8,7 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.runs.archive_run import RunKind, RunState
+from shared.domain.runs.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.errors import NotFound, StoreRefused, Unavailable
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
@@ -20,7 +21,6 @@ from shared.services.archiving.gone_calendars import (
 )
 from shared.services.archiving.masked_reading import reading_for
 from shared.services.archiving.matching import SourceMatcher
-from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.unread_events import dated

@@ -21,6 +21,7 @@ from shared.domain.planning.archive_plan import Decision, PlannedGroup
 from shared.domain.planning.decision import Action, Unchanged
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.outcome import Outcome
+from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
 from shared.domain.runs.window import Window
 from shared.errors import NotFound, RunInProgress
 from shared.services.approvals.objections import refuse_unpermitted
@@ -30,7 +31,6 @@ from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.locked_periods import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import SourceMatcher
-from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.planning import READINGS

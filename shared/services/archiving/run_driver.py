@@ -11,8 +11,8 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.domain.runs.archive_run import RunMode, RunState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.archiving.applying import ApplyProgress
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.reconciling import ReconcileProgress
 from shared.services.archiving.service import ArchivingService, BegunRun
 

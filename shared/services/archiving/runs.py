@@ -13,7 +13,7 @@ from shared.database.repositories.archiving.run_search import RunFilter, RunSear
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.identity.caller import Caller
 from shared.domain.runs.archive_run import RunState
-from shared.domain.runs.outcome import OutcomeReport
+from shared.domain.runs.outcome import OutcomeReport, StoredReport
 from shared.errors import Conflict, NotFound
 from shared.schemas.archive_runs import (
     ArchiveOperationListQuery,
@@ -128,7 +128,7 @@ class ArchiveRunService:
         run.cancel_requested = True
         if not begun:
             run.state, run.finished_at = RunState.CANCELLED, self._clock.now()
-            run.report = OutcomeReport.of(0, {}).to_json() | {"reason": "cancelled before it began"}
+            run.report = dict(StoredReport(OutcomeReport.of(0, {}), "cancelled before it began").to_json())
         await self._audit.record(
             session,
             action="archive_run.cancel_requested" if begun else "archive_run.cancelled",

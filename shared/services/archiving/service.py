@@ -20,6 +20,7 @@ from shared.database.repositories.jobs.jobs import JobRepository
 from shared.domain.identity.caller import Caller
 from shared.domain.jobs.job import JobKind
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import ask_again_seconds
 from shared.domain.runs.window import Window
 from shared.domain.times import schedule
@@ -30,7 +31,7 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.pairs import refuse_paused_pair
-from shared.services.archiving.planning import PlanCounts, RunPlanner
+from shared.services.archiving.planning import RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.reconciling import ReconcileProgress, Reconciler
 from shared.services.archiving.unread_events import beyond, windows_to_read_again

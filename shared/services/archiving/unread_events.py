@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archiving.unread_events import NotedEvent, UnreadEventRepository
-from shared.domain.runs.unread import UnreadEvents
+from shared.domain.runs.plan_counts import PlanCounts
+from shared.domain.runs.unread import ListedUnread, Unread, UnreadEvents
 from shared.domain.runs.window import Window, local_day_start
 from shared.services.archiving.context import RunContext
-from shared.services.archiving.plan_counts import PlanCounts
 
 KEEP_TRYING = timedelta(days=30)
 #: At most this many ranges of days are read again in one night.
@@ -26,7 +26,15 @@ _DAY = timedelta(days=1)
 _NAMED = 1000
 
 
-def named(unread: UnreadEvents, window: Window, counts: Mapping[str, int]) -> dict[str, Any]:
+class UnreadCounts(TypedDict):
+    """Counts of a plan that unreadable events change."""
+
+    source: int
+    unreadable: int
+    unreadable_events: list[ListedUnread]
+
+
+def named(unread: UnreadEvents, window: Window, counts: Mapping[str, int]) -> UnreadCounts:
     """Count events that could not be read or understood as failed, and list them (domain.md 2.12)."""
     found = unread.of_window(window)
     return {
@@ -41,8 +49,11 @@ async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, 
     if not counts.unreadable_events:
         return counts
     noted = await UnreadEventRepository(session).noted_unscoped([context.configuration_id], now - _REMEMBERED)
-    events = [each | {"since": _since(each, noted) or now.isoformat()} for each in counts.unreadable_events]
-    new = sum(each["since"] == now.isoformat() for each in events)
+    since = [_since(each, noted) or now.isoformat() for each in counts.unreadable_events]
+    events = [
+        ListedUnread(**each, since=at) for each, at in zip(counts.unreadable_events, since, strict=True)
+    ]
+    new = since.count(now.isoformat())
     return replace(counts, unreadable_events=events, new_unreadable=new)
 
 
@@ -82,7 +93,7 @@ def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:
     return [each for each in windows if each.start < planned.start or each.end > planned.end]
 
 
-def _since(event: Mapping[str, Any], noted: Sequence[NotedEvent]) -> str | None:
+def _since(event: ListedUnread, noted: Sequence[NotedEvent]) -> str | None:
     """Since when the same failure is listed: the same event, or a range that overlaps this one."""
     for each in noted:
         other = each.event
@@ -95,13 +106,11 @@ def _since(event: Mapping[str, Any], noted: Sequence[NotedEvent]) -> str | None:
     return None
 
 
-def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    if None in (one["start"], one["end"], other["start"], other["end"]):
+def _overlap(one: ListedUnread, other: ListedUnread) -> bool:
+    first, second = Unread.from_json(one), Unread.from_json(other)
+    if first.start is None or first.end is None or second.start is None or second.end is None:
         return True
-    begins, ends, others, until = (
-        datetime.fromisoformat(text) for text in (one["start"], one["end"], other["start"], other["end"])
-    )
-    return begins < until and others < ends
+    return first.start < second.end and second.start < first.end
 
 
 def _days(noted: NotedEvent, zone: ZoneInfo) -> list[date]:

@@ -1,19 +1,20 @@
 """Writes the audit: one row for each state change, in the transaction of the change (domain.md 7.1)."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from shared import telemetry
 from shared.clock import Clock
+from shared.domain.audit.chain import AuditRow
 from shared.domain.audit.values import separate
+from shared.domain.json_object import JsonObject
 from shared.services.person_keys.keys import PersonKeys
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
 type Outcome = Literal["success", "failure"]
-type AuditRow = Mapping[str, Any]
 
 
 class AuditFact(NamedTuple):
@@ -23,7 +24,7 @@ class AuditFact(NamedTuple):
     resource_type: str
     resource_id: str
     outcome: Outcome
-    changes: Mapping[str, Any]
+    changes: JsonObject
     on_behalf_of: UUID | None = None
 
 
@@ -45,7 +46,7 @@ class AuditWriter:
         resource_type: str,
         resource_id: str,
         outcome: Outcome,
-        changes: Mapping[str, Any],
+        changes: JsonObject,
         on_behalf_of: UUID | None = None,
     ) -> None:
         """Add one row in the transaction of ``session``, so it exists if and only if the change does.
@@ -95,9 +96,7 @@ class AuditWriter:
             "changes": await self._protected(entry_id, fact.changes, person),
         }
 
-    async def _protected(
-        self, entry_id: UUID, changes: Mapping[str, Any], person: UUID | None
-    ) -> dict[str, Any]:
+    async def _protected(self, entry_id: UUID, changes: JsonObject, person: UUID | None) -> JsonObject:
         kept, personal = separate(changes)
         if personal and self._keys is not None and person is not None:
             key = await self._keys.for_writing(person)

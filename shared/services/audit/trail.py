@@ -193,5 +193,5 @@ def _resource(
         source_ip=row.source_ip if caller.reads_tenant or row.actor == caller.actor else None,
         appointment_id=appointments.get(row.resource_id),
         changes=[FieldChange(**each._asdict()) for each in changed],
-        details=details,
+        details=dict(details),
     )

@@ -1,17 +1,19 @@
 """Queues runs and verifications of configurations once, with their audit rows (domain.md 2.11, 2.15)."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
+from shared.domain.audit.chain import AuditRow
+from shared.domain.json_object import JsonObject
 from shared.errors import Conflict
-from shared.services.audit.recording import AuditFact, AuditRow, AuditWriter
+from shared.services.audit.recording import AuditFact, AuditWriter
 
 
 class WorkRow(Protocol):
@@ -35,6 +37,16 @@ class OpenWork[W](Protocol):
         ...
 
 
+class DraftedWork(TypedDict):
+    """The columns that every row of work has from the beginning."""
+
+    tenant_id: UUID
+    owner_id: UUID
+    configuration_id: UUID
+    correlation_id: str
+    created_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Draft[W: WorkRow]:
     """Work that is not queued yet, with its audit row."""
@@ -43,7 +55,7 @@ class Draft[W: WorkRow]:
     audit: AuditRow
 
 
-def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any]:
+def drafted(configuration: ArchiveConfiguration, now: datetime) -> DraftedWork:
     """What every row of work stores about its configuration and its correlation id."""
     return {
         "tenant_id": configuration.tenant_id,
@@ -55,7 +67,7 @@ def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any
 
 
 async def draft[W: WorkRow](
-    audit: AuditWriter, kind: str, work: W, configuration: ArchiveConfiguration, changes: Mapping[str, Any]
+    audit: AuditWriter, kind: str, work: W, configuration: ArchiveConfiguration, changes: JsonObject
 ) -> Draft[W]:
     """Work for the current caller. ``kind`` is its resource type."""
     fact = AuditFact(f"{kind}.requested", kind, str(work.id), "success", changes, configuration.owner_id)

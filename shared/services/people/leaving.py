@@ -9,7 +9,7 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.database.repositories.people.people import LeavingRepository
 from shared.domain.runs.archive_run import RunState
-from shared.domain.runs.outcome import OutcomeReport
+from shared.domain.runs.outcome import OutcomeReport, StoredReport
 from shared.services.audit.recording import AuditWriter
 
 
@@ -68,7 +68,9 @@ class Leaving:
         run.cancel_requested = True
         if not begun:
             run.state, run.finished_at = RunState.CANCELLED, self._clock.now()
-            run.report = OutcomeReport.of(0, {}).to_json() | {"reason": "its owner left before it began"}
+            run.report = dict(
+                StoredReport(OutcomeReport.of(0, {}), "its owner left before it began").to_json()
+            )
         await self._audit.record(
             session,
             action="archive_run.cancel_requested" if begun else "archive_run.cancelled",

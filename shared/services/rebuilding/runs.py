@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.lost_copies import LostCopy, LostCopyRepository
 from shared.domain.runs.archive_run import RunMode, RunState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import RunStep, planning_percent
 from shared.errors import Conflict, NotFound, StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.gone_calendars import ARCHIVE_CALENDAR_GONE, is_gone, note_found, note_gone
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 
 #: Copies planned in one transaction, so that large archives need no more memory.

@@ -22,6 +22,7 @@ from shared.domain.identity.caller import Caller
 from shared.domain.json_object import JsonObject
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.window import Window, local_day_start
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState
 from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
@@ -30,7 +31,6 @@ from shared.services.archiving.context import ArchivingPorts, RunContext, accoun
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
 from shared.services.archiving.pairs import refuse_paused_pair
-from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.identity.access import Access

@@ -20,6 +20,7 @@ from shared.domain.action_items.items import Answer
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.roles import Role
 from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.retry import RetryPolicy
@@ -28,7 +29,6 @@ from shared.services.action_items.answering import ActionItemAnswering
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import FinishedRun
-from shared.services.archiving.planning import PlanCounts
 from shared.services.archiving.service import ArchivingService, RunView, StartedRun
 from shared.services.operation.mailbox_pauses import MailboxPauses
 from shared.services.overlaps.resolving import OverlapResolving

@@ -14,9 +14,13 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.outcome import Outcome, OutcomeReport, StoredReport
+from shared.domain.runs.plan_counts import PlanCounts
 from tests.support.factories import START, TENANT, Factory
 
 MINUTE = timedelta(minutes=1)
+ENDED = StoredReport(OutcomeReport.of(0, {}), None)
+FAILED = StoredReport(OutcomeReport.of(1, {Outcome.FAILED: 1}), "why")
 DAY = timedelta(days=1)
 
 
@@ -62,7 +66,7 @@ async def test_a_window_is_queued_once_until_its_run_is_over(
     (found,) = await runs.open_like([again])
     assert found.id == wanted[0].id
     assert await runs.open_like([_new(configuration, owner_id=uuid.uuid4())]) == []
-    await runs.finish(found.id, RunState.COMPLETED, {}, START)
+    await runs.finish(found.id, RunState.COMPLETED, ENDED, START)
     assert await runs.open_like([again]) == []
     assert list(await runs.add_all([again])) == [again.id]
 
@@ -73,7 +77,7 @@ async def test_a_scheduled_instant_leads_to_one_run_permanently(
     job = await make.job(configuration)
     first = _new(configuration, job_id=job.id, scheduled_for=START)
     assert list(await runs.add_all([first])) == [first.id]
-    await runs.finish(first.id, RunState.COMPLETED, {}, START)
+    await runs.finish(first.id, RunState.COMPLETED, ENDED, START)
     again = _new(configuration, job_id=job.id, scheduled_for=START, window_start=START - DAY)
     following = _new(configuration, job_id=job.id, scheduled_for=START + DAY)
     assert list(await runs.add_all([again, following])) == [following.id]
@@ -118,7 +122,7 @@ async def test_one_run_of_a_configuration_runs_at_a_time(
     assert await runs.begin(first, START + MINUTE) is True
     await session.refresh(first)
     assert (first.state, first.started_at) == ("running", START)
-    assert await runs.finish(first.id, RunState.COMPLETED, {"archived": 3}, START + MINUTE) is True
+    assert await runs.finish(first.id, RunState.COMPLETED, ENDED, START + MINUTE) is True
     assert await runs.begin(first, START) is False
     assert await runs.begin(second, START) is True
 
@@ -142,20 +146,20 @@ async def test_of_two_that_begin_at_once_one_runs(database: Database) -> None:
 
 async def test_a_run_ends_once(runs: ArchiveRunRepository, make: Factory, session: AsyncSession) -> None:
     run = await make.run(state=RunState.RUNNING)
-    assert await runs.finish(run.id, RunState.COMPLETED_WITH_ERRORS, {"failed": 1}, START) is True
-    assert await runs.finish(run.id, RunState.COMPLETED, {}, START + MINUTE) is False
+    assert await runs.finish(run.id, RunState.COMPLETED_WITH_ERRORS, FAILED, START) is True
+    assert await runs.finish(run.id, RunState.COMPLETED, ENDED, START + MINUTE) is False
     await session.refresh(run)
-    assert (run.state, run.report, run.finished_at) == ("completed_with_errors", {"failed": 1}, START)
+    assert (run.state, run.report, run.finished_at) == ("completed_with_errors", FAILED.to_json(), START)
 
 
 async def test_the_first_plan_of_a_run_stays(
     runs: ArchiveRunRepository, make: Factory, session: AsyncSession
 ) -> None:
     run = await make.run()
-    await runs.set_planned(run.id, {"planned": 2}, START)
-    await runs.set_planned(run.id, {"planned": 9}, START + MINUTE)
+    await runs.set_planned(run.id, PlanCounts(planned=2), START)
+    await runs.set_planned(run.id, PlanCounts(planned=9), START + MINUTE)
     await session.refresh(run)
-    assert (run.plan, run.planned_at) == ({"planned": 2}, START)
+    assert (PlanCounts.stored(run.plan), run.planned_at) == (PlanCounts(planned=2), START)
 
 
 async def test_queued_runs_are_promoted_by_kind_then_by_age(
@@ -169,7 +173,7 @@ async def test_queued_runs_are_promoted_by_kind_then_by_age(
     order = []
     while (following := await runs.next_queued(configuration.owner_id, configuration.id)) is not None:
         order.append(following)
-        await runs.finish(following, RunState.COMPLETED, {}, START)
+        await runs.finish(following, RunState.COMPLETED, ENDED, START)
     kinds = (RunKind.RETRY, RunKind.NIGHTLY, RunKind.MANUAL, RunKind.BACKFILL)
     assert order == [wanted[kind, age] for kind in kinds for age in (1, 0)]
 
@@ -219,7 +223,7 @@ async def test_whether_anything_of_a_configuration_is_open(
     assert await runs.any_open(uuid.uuid4(), configuration.id) is False
     assert await runs.begin(run, START) is True
     assert await runs.any_open(*where) is True
-    await runs.finish(run.id, RunState.COMPLETED, {}, START)
+    await runs.finish(run.id, RunState.COMPLETED, ENDED, START)
     assert await runs.any_open(*where) is False
 
 
@@ -239,5 +243,5 @@ async def test_while_a_rebuild_waits_nothing_else_begins(
     assert await runs.begin(rebuild, START)
     assert not await runs.none_running(*place)
     assert not await runs.begin(retry, START)
-    await runs.finish(rebuild.id, RunState.COMPLETED, {}, START)
+    await runs.finish(rebuild.id, RunState.COMPLETED, ENDED, START)
     assert await runs.begin(retry, START)

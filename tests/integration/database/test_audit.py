@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asyncpg import CheckViolationError
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.database.repositories.audit.audit import AuditFilter, AuditRepository
+from shared.domain.audit.chain import AuditRow
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)
@@ -22,7 +23,7 @@ def audit(session: AsyncSession) -> AuditRepository:
     return AuditRepository(session)
 
 
-def _row(**columns: Any) -> dict[str, Any]:
+def _row(**columns: Any) -> AuditRow:
     defaults = {
         "id": uuid.uuid4(),
         "tenant_id": TENANT,
@@ -35,7 +36,7 @@ def _row(**columns: Any) -> dict[str, Any]:
         "correlation_id": "c",
         "changes": {"after": {"active": True}},
     }
-    return defaults | columns
+    return cast("AuditRow", defaults | columns)
 
 
 async def test_added_rows_are_there_after_the_commit_and_only_then(database: Database) -> None:

@@ -3,18 +3,28 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain.audit.chain import GENESIS, SEALED_FIELDS, Break, ChainCheck, Fault, Link, link, seal_hash
+from shared.domain.audit.chain import (
+    GENESIS,
+    SEALED_FIELDS,
+    AuditRow,
+    Break,
+    ChainCheck,
+    Fault,
+    Link,
+    link,
+    seal_hash,
+)
 
 TENANT = UUID("11111111-1111-4111-8111-111111111111")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def row(number: int = 1, **columns: Any) -> dict[str, Any]:
+def row(number: int = 1, **columns: Any) -> AuditRow:
     """A row of the audit by column name."""
     defaults = {
         "id": UUID(int=number),
@@ -31,10 +41,10 @@ def row(number: int = 1, **columns: Any) -> dict[str, Any]:
         "source_ip": "192.0.2.1",
         "changes": {"after": {"b": 1, "a": {"$encrypted": "AQ=="}}},
     }
-    return defaults | columns
+    return cast("AuditRow", defaults | columns)
 
 
-def chain(rows: list[dict[str, Any]]) -> list[Link]:
+def chain(rows: list[AuditRow]) -> list[Link]:
     """The seals of rows, in their order."""
     links: list[Link] = []
     for each in rows:
@@ -42,7 +52,7 @@ def chain(rows: list[dict[str, Any]]) -> list[Link]:
     return links
 
 
-def check(links: list[Link], rows: list[dict[str, Any] | None]) -> Break | None:
+def check(links: list[Link], rows: list[AuditRow | None]) -> Break | None:
     """The first fault of a chain."""
     following = ChainCheck()
     for each, found in zip(links, rows, strict=True):
@@ -80,12 +90,12 @@ def test_a_change_of_any_column_breaks_its_position(column: str) -> None:
         "on_behalf_of": uuid4(),
         "changes": {"after": {"b": 2, "a": {"$encrypted": "AQ=="}}},
     }
-    rows[1] = rows[1] | {column: other.get(column, "other")}
+    rows[1] = row(2, **{column: other.get(column, "other")})
     assert check(links, [*rows]) == Break(2, UUID(int=2), Fault.CHANGED_ROW)
 
 
 def test_a_row_that_is_gone_breaks_its_position() -> None:
-    rows: list[dict[str, Any] | None] = [row(n) for n in range(1, 4)]
+    rows: list[AuditRow | None] = [row(n) for n in range(1, 4)]
     links = chain([each for each in rows if each])
     rows[2] = None
     assert check(links, rows) == Break(3, UUID(int=3), Fault.MISSING_ROW)
@@ -108,7 +118,7 @@ def test_a_chain_continued_from_another_one_is_noticed() -> None:
 
 def test_anyone_can_recompute_a_hash_with_a_standard_json_library() -> None:
     given = row()
-    plain = given | {"id": str(given["id"]), "tenant_id": str(TENANT)}
+    plain = dict(given) | {"id": str(given["id"]), "tenant_id": str(TENANT)}
     plain["occurred_at"] = "2026-03-02T12:01:00.000000+00:00"
     document = {"position": 7, "previous_hash": GENESIS, "row": plain}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

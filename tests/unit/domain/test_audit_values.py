@@ -19,11 +19,12 @@ from shared.domain.audit.values import (
     without_secrets,
 )
 from shared.domain.identity.disclosure import PRIVATE
+from shared.domain.json_object import JsonObject
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
-def stored(changes: dict[str, Any]) -> dict[str, Any]:
+def stored(changes: JsonObject) -> JsonObject:
     """The changes with a stand-in for each ciphertext."""
     kept, personal = separate(changes)
     for each in personal:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, case, func, select, text, tuple_, update
@@ -10,6 +9,8 @@ from sqlalchemy import bindparam, case, func, select, text, tuple_, update
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.base import Repository
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.outcome import StoredReport
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
@@ -244,25 +245,27 @@ class ArchiveRunRepository(Repository):
         rows = await self._session.execute(_EXTENTS, {"configurations": list(configuration_ids)})
         return {row.configuration_id: (row.begins, row.ends) for row in rows}
 
-    async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
+    async def set_planned(self, run_id: UUID, plan: PlanCounts, now: datetime) -> None:
         """Store the counts of the complete plan. Writing begins."""
         await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.planned_at.is_(None))
             .values(
-                plan=plan,
+                plan=plan.to_json(),
                 planned_at=now,
                 step=RunStep.APPLYING,
                 progress=func.greatest(ArchiveRun.progress, WRITING_BEGINS),
             )
         )
 
-    async def finish(self, run_id: UUID, state: RunState, report: dict[str, Any], now: datetime) -> bool:
+    async def finish(self, run_id: UUID, state: RunState, report: StoredReport, now: datetime) -> bool:
         """End a running run. False if it had ended already."""
         result = await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
-            .values(state=state, report=report, finished_at=now, step=RunStep.FINISHED, progress=100)
+            .values(
+                state=state, report=report.to_json(), finished_at=now, step=RunStep.FINISHED, progress=100
+            )
             .returning(ArchiveRun.id)
         )
         return result.one_or_none() is not None

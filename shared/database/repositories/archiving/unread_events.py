@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 
 from shared.database.repositories.base import Repository
+from shared.domain.runs.unread import ListedUnread
 
 # A run's plan lists what it could not read. It is open until a later plan covers its time.
 _NOTED = text("""
@@ -60,7 +61,7 @@ class NotedEvent(NamedTuple):
     window_start: datetime
     window_end: datetime
     planned_at: datetime
-    event: dict[str, Any]
+    event: ListedUnread
     #: A later plan covered its time.
     read_again: bool
 

@@ -1,9 +1,8 @@
 """The audit. Append-only (domain.md 7.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -13,6 +12,7 @@ from shared.database.models.audit import AuditEntry
 from shared.database.prepared import PreparedWrite
 from shared.database.repositories.audit.audit_subjects import AppointmentTrace
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.audit.chain import AuditRow
 
 #: The action of a row that lists the writes of a batch by id.
 _BATCH = "archive_run.batch"
@@ -58,7 +58,7 @@ class AuditFilter:
 class AuditRepository(Repository):
     """The ``audit_entries`` table: rows are added and read, never changed."""
 
-    async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def add(self, rows: Sequence[AuditRow]) -> None:
         """Add rows, by column, without ORM objects, because nobody reads them."""
         await _INSERT.rows(self._session, {"rows": orjson.dumps(rows, default=str).decode()})
 

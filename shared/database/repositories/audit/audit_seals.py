@@ -1,16 +1,16 @@
 """The audit's chain (domain.md 7.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text
 
 from shared.database.models.audit import AuditEntry, AuditSeal
 from shared.database.repositories.base import Keyset, Repository
-from shared.domain.audit.chain import SEALED_FIELDS, Link
+from shared.domain.audit.chain import SEALED_FIELDS, AuditRow, Link
 
 _ROW = tuple(getattr(AuditEntry, name) for name in SEALED_FIELDS)
 _UNSEALED = ~select(AuditSeal.audit_id).where(AuditSeal.audit_id == AuditEntry.id).exists()
@@ -54,7 +54,7 @@ class AuditSealRepository(Repository):
 
     async def unsealed(
         self, tenant_id: UUID, since: datetime | None, after: Keyset | None, limit: int
-    ) -> list[Mapping[str, Any]]:
+    ) -> list[AuditRow]:
         """Committed rows without a seal, oldest first, by column name. Optionally only since an instant."""
         statement = select(*_ROW).where(AuditEntry.tenant_id == tenant_id, _UNSEALED)
         if since is not None:
@@ -64,7 +64,7 @@ class AuditSealRepository(Repository):
         rows = await self._session.execute(
             statement.order_by(AuditEntry.occurred_at, AuditEntry.id).limit(limit)
         )
-        return [dict(row) for row in rows.mappings()]
+        return cast("list[AuditRow]", [dict(row) for row in rows.mappings()])
 
     async def add(self, tenant_id: UUID, links: Sequence[Link]) -> None:
         """Add positions, in one statement."""
@@ -82,7 +82,7 @@ class AuditSealRepository(Repository):
 
     async def chain(
         self, tenant_id: UUID, after_position: int, limit: int
-    ) -> list[tuple[Link, Mapping[str, Any] | None]]:
+    ) -> list[tuple[Link, AuditRow | None]]:
         """Positions after one, in order, each with its row. None if the row is gone."""
         statement = (
             select(AuditSeal.position, AuditSeal.audit_id, AuditSeal.previous_hash, AuditSeal.hash, *_ROW)
@@ -110,7 +110,9 @@ class AuditSealRepository(Repository):
         return Tail(rows, oldest)
 
 
-def _linked(row: Sequence[Any]) -> tuple[Link, Mapping[str, Any] | None]:
+def _linked(row: Sequence[Any]) -> tuple[Link, AuditRow | None]:
     position, audit_id, previous_hash, own_hash, *columns = row
-    fields = dict(zip(SEALED_FIELDS, columns, strict=True))
-    return Link(position, audit_id, previous_hash, own_hash), fields if fields["id"] is not None else None
+    link = Link(position, audit_id, previous_hash, own_hash)
+    if columns[0] is None:
+        return link, None
+    return link, cast("AuditRow", dict(zip(SEALED_FIELDS, columns, strict=True)))

@@ -1,11 +1,12 @@
 """What planning found (domain.md 2.13)."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields
+from typing import Self
 
+from shared.domain.json_object import JsonObject
 from shared.domain.runs.outcome import Outcome
+from shared.domain.runs.unread import ListedUnread
 
 CALENDAR_NOT_FOUND = "calendar_not_found"
 CALENDAR_REFUSED = "calendar_refused"
@@ -48,7 +49,7 @@ class PlanCounts:
     #: How many events of the counts above are private, by count name.
     private: dict[str, int] = field(default_factory=dict)
     #: The first unreadable events: what is known, the error code, and since when.
-    unreadable_events: list[dict[str, Any]] = field(default_factory=list)
+    unreadable_events: list[ListedUnread] = field(default_factory=list)
     #: Why nothing could be planned.
     refused: str | None = None
     #: The calendar is gone or may no longer be named, so a retry is useless.
@@ -58,8 +59,12 @@ class PlanCounts:
     #: When reading the pages of this plan began (ISO 8601, UTC).
     read_at: str | None = None
 
+    def to_json(self) -> JsonObject:
+        """The form that ``stored`` reads."""
+        return asdict(self)
+
     @classmethod
-    def stored(cls, plan: Mapping[str, Any] | None) -> Self:
+    def stored(cls, plan: JsonObject | None) -> Self:
         """The counts of a stored plan. A newer version may have stored fields that this one does not know."""
         known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in (plan or {}).items() if name in known})
@@ -77,8 +82,8 @@ _PLANNED_OUTCOMES = {
 }
 
 
-def planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
-    """Outcomes that are known when the plan is made, from its counts by name."""
+def planned_outcomes(counts: JsonObject) -> Counter[Outcome]:
+    """Outcomes that are known when the plan is made, from a stored plan or a part of its counts."""
     outcomes: Counter[Outcome] = Counter()
     for name, outcome in _PLANNED_OUTCOMES.items():
         outcomes[outcome] += counts.get(name, 0)
