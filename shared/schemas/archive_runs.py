@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.domain.identity.disclosure import cost_tells
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.run_progress import RunStep
+from shared.domain.runs.unread import ListedUnread
 from shared.schemas.base import Instant, Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.run_reports import RunReport
@@ -17,6 +18,7 @@ from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models.runs import ArchiveRun
+    from shared.database.repositories.archiving.archive_operations import WriteProblem
 
 _RUN_COLUMNS = (
     *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "cancel_requested"),
@@ -112,7 +114,7 @@ class ArchiveRunResource(ArchiveRunSummary):
         own: bool,
         writes_total: int = 0,
         writes_done: int = 0,
-        problems: Iterable[Mapping[str, Any]] = (),
+        problems: "Iterable[WriteProblem]" = (),
     ) -> Self:
         """The resource of a row. ``problems`` are rows of its operations, unreadable events first."""
         return cls(
@@ -122,18 +124,18 @@ class ArchiveRunResource(ArchiveRunSummary):
             problems=[_unreadable(event) for event in (run.plan or {}).get("unreadable_events", ())]
             + [
                 RunProblem(
-                    operation_id=row["id"],
-                    status=row["state"],
-                    reason_code=row["error_code"],
-                    reason=row["error_detail"],
-                    **{key: row[key] for key in _PROBLEM_FIELDS},
+                    operation_id=row.id,
+                    status=OperationState(row.state),
+                    reason_code=row.error_code,
+                    reason=row.error_detail,
+                    **{key: getattr(row, key) for key in _PROBLEM_FIELDS},
                 )
                 for row in problems
             ],
         )
 
 
-def _unreadable(event: Mapping[str, Any]) -> RunProblem:
+def _unreadable(event: ListedUnread) -> RunProblem:
     when = f"starts at {event['start']}" if event["start"] else "is in this window"
     if event["source_id"] is None:
         until = f" until {event['end']}" if event.get("end") else ""

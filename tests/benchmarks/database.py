@@ -20,7 +20,7 @@ from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.runs import ArchiveOperation
 from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository, OperationRow
-from shared.database.repositories.archiving.archived_events import ArchivedEventRepository
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository, NewMapRow
 from shared.domain.events.source_event import archive_key
 from shared.settings import Settings
 from tests.benchmarks.blocking import BlockingDatabase
@@ -66,7 +66,7 @@ async def _ours(url: str, rows: int) -> Told:
     async def write(page: Page) -> None:
         async with database.session() as session:
             events = ArchivedEventRepository(session, owner, configuration)
-            await events.add([_plain(event) for event, _ in page])
+            await events.add([cast("NewMapRow", _plain(event)) for event, _ in page])
             operations = ArchiveOperationRepository(session, owner, configuration)
             await operations.add(run, [cast("OperationRow", operation) for _, operation in page])
 

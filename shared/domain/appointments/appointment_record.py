@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from shared.domain.events.event_content import EventContent, content_fields
 from shared.domain.events.source_event import EventType, Participant, SourceEvent
+from shared.domain.json_object import JsonObject
 from shared.domain.planning.modifications import Modification
 
 
@@ -45,12 +46,12 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
     #: Why the appointment counts no time. Only read: writes decide it by the fields above.
     excluded: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As ``EventContent.to_json``, without empty values of fields that are not always there."""
         found = super().to_json()
         return {name: value for name, value in found.items() if value or name not in _NOT_ALWAYS}
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> JsonObject:
         """The columns of the appointment (``RECORD_COLUMNS``), JSON-able."""
         found = super().to_json()
         return {column: found[column] for column in RECORD_COLUMNS}
@@ -103,7 +104,7 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
             has_attachments=self.attachment_count > 0,
             organizer=self.organizer,
             attendees=self.attendees,
-            **content_fields(self) | as_given,
+            **{**content_fields(self), **as_given},
         )
 
 

@@ -60,7 +60,7 @@ class PersonalValue:
 
     path: str
     value: Any
-    place: dict[str, Any]
+    place: dict[str, object]
 
     def fill(self, ciphertext: str) -> None:
         """Put the encrypted value in its place."""

@@ -15,7 +15,7 @@ from shared.domain.copies.archive_copy import (
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
 )
-from shared.domain.events.event_content import EventContent
+from shared.domain.events.event_content import ContentChanges, EventContent
 from shared.domain.json_object import JsonObject
 from shared.domain.times.zones import find_zone, first_instant
 
@@ -56,9 +56,9 @@ def written_content(payload: bytes) -> EventContent:
     return EventContent.from_json(columns_to_create(parsed(payload)))
 
 
-def columns_to_create(body: JsonObject) -> dict[str, Any]:
+def columns_to_create(body: JsonObject) -> ContentChanges:
     """The columns of a new event, from the body of a POST. Raises ValueError for invalid values."""
-    columns = _DEFAULTS | columns_to_update(body)
+    columns = {**_DEFAULTS, **columns_to_update(body)}
     if "start_at" not in columns or "end_at" not in columns:
         raise ValueError("start and end are needed")
     if "transactionId" in body:
@@ -66,7 +66,7 @@ def columns_to_create(body: JsonObject) -> dict[str, Any]:
     return columns
 
 
-def columns_to_update(body: JsonObject) -> dict[str, Any]:
+def columns_to_update(body: JsonObject) -> ContentChanges:
     """The columns in the body of a PATCH, times as ISO 8601. Raises ValueError as above."""
     columns: dict[str, Any] = {}
     if "subject" in body:
@@ -90,7 +90,7 @@ def columns_to_update(body: JsonObject) -> dict[str, Any]:
     return columns
 
 
-def _times(body: JsonObject) -> dict[str, Any]:
+def _times(body: JsonObject) -> ContentChanges:
     if "start" not in body and "end" not in body and "isAllDay" not in body:
         return {}
     # A part of an interval cannot be checked. Our writes always name all of it (domain.md 2.6).

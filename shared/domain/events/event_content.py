@@ -49,7 +49,7 @@ class EventContent(msgspec.Struct, frozen=True, gc=False):
         """The value after these changes. Raises as ``from_json``."""
         return self.from_json({**self.to_json(), **changes})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """By column. Times are ISO 8601. Without characters that PostgreSQL refuses."""
         values = (getattr(self, name) for name in self.__struct_fields__)
         return dict(zip(self.__struct_encode_fields__, map(_written, values), strict=True))
@@ -70,7 +70,7 @@ def content_of(event: EventContent) -> EventContent:
     return EventContent(*_content_of(event))
 
 
-def content_fields(event: EventContent) -> dict[str, Any]:
+def content_fields(event: EventContent) -> JsonObject:
     """The content by field, for another value that has it."""
     return dict(zip(CONTENT_FIELDS, _content_of(event), strict=True))
 

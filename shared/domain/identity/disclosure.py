@@ -55,7 +55,7 @@ def is_disclosed(
     return sensitivity == NORMAL or (origin is not None and (origin == viewer or origin in opened))
 
 
-def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[str, Any]:
+def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> JsonObject:
     """What others get of a private event, by public field names.
 
     It depends only on the times, so no setting or rule can reveal a word of the event.

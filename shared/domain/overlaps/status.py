@@ -1,6 +1,15 @@
 """The states of a stored group of overlapping events (domain.md 5.3, 5.5, 5.8, 5.9)."""
 
 from enum import StrEnum
+from typing import NotRequired, TypedDict
+
+
+class StoredResolution(TypedDict):
+    """How a group was resolved. ``action`` is what its owner chose."""
+
+    status: str
+    kept: list[str]
+    action: NotRequired[str]
 
 
 class OverlapStatus(StrEnum):

@@ -2,11 +2,12 @@
 
 import heapq
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+
+from shared.domain.json_object import JsonObject
 
 TOLERANCE = timedelta(minutes=5)
 """How far a modification may be from the edge of its meeting (domain.md 4.1, 4.3, 4.4)."""
@@ -62,7 +63,7 @@ class Modification:
     end: datetime
     categories: frozenset[str] = frozenset()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The form that ``from_json`` reads. Times are ISO 8601."""
         return {
             "key": self.key,
@@ -73,7 +74,7 @@ class Modification:
         }
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Modification":
+    def from_json(cls, fields: JsonObject) -> "Modification":
         """Read the output of ``to_json``."""
         return cls(
             fields["key"],

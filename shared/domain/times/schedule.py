@@ -2,13 +2,14 @@
 
 import calendar
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.domain.json_object import JsonObject
 from shared.domain.times.zones import first_instant
 from shared.errors import FieldError, ValidationFailed
 
@@ -45,7 +46,7 @@ class Schedule:
         """Every day at ``HH:MM``. Raises ValidationFailed."""
         return parse({"kind": ScheduleKind.DAILY, "at": at})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The form that ``parse`` reads, with only the fields of its kind."""
         fields: dict[str, Any] = {"kind": self.kind.value}
         if self.at is not None:
@@ -84,7 +85,7 @@ def next_run(schedule: Schedule, zone: ZoneInfo, after: datetime) -> datetime | 
     return None
 
 
-def parse(fields: Mapping[str, Any]) -> Schedule:
+def parse(fields: JsonObject) -> Schedule:
     """Read ``{"kind", "at", "days", "day_of_month"}``. Fields of other kinds must be absent or null.
 
     Raises ValidationFailed naming each wrong field as ``schedule.…``.

@@ -1,12 +1,15 @@
 """Comparing source, record and archive calendar (domain.md 2.15)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 #: Source and archive calendar are read and compared in ranges of this length.
 STRETCH = timedelta(days=31)
+
+#: Why totals differ: counts by reason, for each side.
+type Explained = Mapping[str, Mapping[str, int]]
 
 
 class VerificationState(StrEnum):

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_operations import DraftRow, OperationRow
-from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.archived_events import MapRow, NewMapRow
 from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
 from shared.domain.copies.archive_copy import CopyPayload, copy_payload, retimed_copy
 from shared.domain.events.revision import modified_revision, revision, superseded_revision
@@ -88,7 +88,7 @@ class OperationDrafter:
 
         Returns the rows whose copy's key differs from the key derived from their source key.
         """
-        rows = [
+        rows: list[NewMapRow] = [
             {
                 "source_key": key,
                 "source_id": event.id,

@@ -16,6 +16,7 @@ from shared.database.repositories.overlaps.overlap_members import (
     StatusRow,
     Waits,
 )
+from shared.domain.json_object import JsonObject
 from shared.domain.notifications.notification import Recipient
 from shared.domain.notifications.notification_texts import overlaps_opened, overlaps_opened_id
 from shared.domain.overlaps.reminders import REMIND_AFTER
@@ -156,7 +157,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
 
 
 def _group_row(group_id: UUID, group: PlannedGroup, now: datetime) -> GroupRow:
-    log: list[dict[str, Any]] = []
+    log: list[JsonObject] = []
     if group.reopened:
         log.append({"at": now.isoformat(), "by": "plan", "reason": "its members changed: reopened"})
     log += [{"at": now.isoformat(), "by": "rule", **asdict(step)} for step in group.log]

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.archive_operations import (
+    ArchiveOperationRepository,
+    WriteProblem,
+)
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.jobs.jobs import JobRepository
@@ -52,7 +54,7 @@ class RunView:
 
     run: ArchiveRun
     counts: dict[tuple[OperationAction, OperationState], int]
-    problems: list[dict[str, Any]]
+    problems: list[WriteProblem]
     seen_at: datetime
     #: The person whose events the run reads is the viewer.
     own: bool = True

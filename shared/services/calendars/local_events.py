@@ -17,6 +17,7 @@ from shared.domain.events.event_content import CONTENT_COLUMNS
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.disclosure import is_disclosed, uniform_line
+from shared.domain.json_object import JsonObject
 from shared.domain.times.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from shared.schemas.local_events import (
@@ -252,7 +253,7 @@ def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:
 
 def _summary(row: LocalEvent, shown: bool) -> dict[str, Any]:
     if shown:
-        content: dict[str, Any] = {
+        content: JsonObject = {
             _NAMES.get(column, column): getattr(row, column)
             for column in CONTENT_COLUMNS
             if column not in ("body", "body_type")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +11,7 @@ from shared.database.repositories.calendars.local_events import LocalEventReposi
 from shared.domain.calendars.calendar_port import Write, WriteAnswer, WriteVerdict, same_for_all
 from shared.domain.calendars.local_calendar import etag, local_id, local_row, version_of
 from shared.domain.copies.copy_body import columns_to_create, columns_to_update, parsed
+from shared.domain.events.event_content import ContentChanges
 
 _GONE = "gone"
 
@@ -32,8 +32,8 @@ class LocalWrites:
         if calendar is None:
             return same_for_all(writes, WriteVerdict.GONE, _GONE)
         answers: dict[UUID, WriteAnswer] = {}
-        creates: dict[UUID, dict[str, Any]] = {}
-        updates: dict[UUID, dict[str, Any]] = {}
+        creates: dict[UUID, ContentChanges] = {}
+        updates: dict[UUID, ContentChanges] = {}
         for write in writes:
             try:
                 row = _row(write)
@@ -55,7 +55,7 @@ class LocalWrites:
         return [answers[write.operation_id] for write in writes]
 
     async def _created(
-        self, calendar_id: UUID, creates: dict[UUID, dict[str, Any]], made: set[UUID]
+        self, calendar_id: UUID, creates: dict[UUID, ContentChanges], made: set[UUID]
     ) -> dict[UUID, WriteAnswer]:
         known = {
             operation: row["transaction_id"]
@@ -83,7 +83,7 @@ class LocalWrites:
         self,
         tenant_id: UUID,
         mailbox_id: UUID,
-        updates: dict[UUID, dict[str, Any]],
+        updates: dict[UUID, ContentChanges],
         changed: dict[UUID, int],
     ) -> dict[UUID, WriteAnswer]:
         left = [UUID(row["id"]) for row in updates.values() if row["id"] and UUID(row["id"]) not in changed]
@@ -104,16 +104,16 @@ class LocalWrites:
         return answers
 
 
-def _row(write: Write) -> dict[str, Any]:
+def _row(write: Write) -> ContentChanges:
     """The columns of a write. Raises ValueError for an invalid body."""
     body = parsed(write.payload)
     if write.kind == "create":
         # Without a transaction id, every repetition would create another event. None of our callers omits it.
         if not body.get("transactionId"):
             raise ValueError("a transactionId is needed")
-        return columns_to_create(body) | {"id": str(uuid4())}
+        return {**columns_to_create(body), "id": str(uuid4())}
     event_id = local_row(write.copy_id or "")
-    row = columns_to_update(body) | {"id": str(event_id) if event_id else None}
+    row = {**columns_to_update(body), "id": str(event_id) if event_id else None}
     if write.if_match is not None:
         # An invalid tag matches no version, because versions begin with 1.
         row["version"] = version_of(write.if_match) or 0

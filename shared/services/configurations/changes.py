@@ -65,7 +65,7 @@ class ConfigurationChanges:
                     setattr(configuration, field, given[field])
             configuration.time_zone = job.time_zone = zone.key
             if "schedule" in given:
-                job.schedule = schedules.parse(wanted.schedule.model_dump()).to_json()
+                job.schedule = dict(schedules.parse(wanted.schedule.model_dump()).to_json())
             if configuration.archive_from.isoformat() != before["archive_from"]:
                 await fit_backfill(session, configuration, job, caller.actor, self._clock.now())
             if (job.schedule, job.time_zone) != (before["schedule"], before["time_zone"]):

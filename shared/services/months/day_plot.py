@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.domain.categories.category import CategoryState
@@ -45,11 +45,11 @@ class DayScale:
 
 def plotted_day(
     day: date, events: Sequence[MonthEventResource], scale: DayScale, zone: ZoneInfo
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """``events`` as rectangles, and ``twice``: where more than one of them counts."""
     placed = [(event, *_hours_of(event.start, event.end, day, zone)) for event in events]
     placed.sort(key=lambda each: (each[1], -each[2]))
-    drawn: list[dict[str, Any]] = []
+    drawn: list[dict[str, object]] = []
     for component in _components(placed):
         lanes = _lanes(component)
         width = _WIDTH / (max(lanes) + 1)

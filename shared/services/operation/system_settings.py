@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from shared.database.repositories.operation.system_settings import SystemSetting
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.first_sign_in import FirstSignIn
+from shared.domain.json_object import JsonObject
 from shared.schemas.system import SystemSettingsUpdate
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
@@ -58,7 +59,7 @@ class TenantSettings:
             max_exports_per_day=settings.max_exports_per_day,
         )
 
-    def changed(self, chosen: dict[str, Any]) -> "TenantSettings":
+    def changed(self, chosen: JsonObject) -> "TenantSettings":
         """The settings with a tenant's choices. Names that this version does not know are ignored."""
         known = {name: chosen[name] for name in NAMES if name in chosen}
         if "travel_words" in known:

@@ -5,10 +5,9 @@ out. The group stays due until a plan used the resolution, and the timer queues 
 stay due.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from shared.database.repositories.overlaps.overlap_groups import GroupDecision, 
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.overlaps.groups import Interval, overlap_groups
-from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus, StoredResolution
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.window import Window
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, Unavailable, ValidationFailed
@@ -68,7 +67,7 @@ class OverlapResolving:
         group_id: UUID,
         kept: Collection[str] | None,
         *,
-        resolution: dict[str, Any] | None = None,
+        resolution: Mapping[str, str] | None = None,
         expected: ExpectedVersion = ANY_VERSION,
         once: bool = False,
     ) -> OverlapResult:
@@ -181,11 +180,13 @@ class OverlapResolving:
         status: OverlapStatus,
         kept: Collection[str],
         caller: Caller,
-        resolution: dict[str, Any] | None = None,
+        resolution: Mapping[str, str] | None = None,
     ) -> UUID | None:
         now = self._ports.clock.now()
         before = {"status": group.status, "resolution": group.resolution}
-        decided = {**(resolution or {}), "status": str(status), "kept": sorted(kept)}
+        decided = StoredResolution(status=str(status), kept=sorted(kept))
+        if resolution:
+            decided["action"] = resolution["action"]
         decision = GroupDecision(status, kept, caller.actor, now, decided)
         await OverlapGroupRepository(session).decide(group, decision)
         await self._ports.audit.record(
@@ -222,7 +223,7 @@ async def _decided_so(
     groups: OverlapGroupRepository,
     group: OverlapGroup,
     kept: Collection[str] | None,
-    resolution: dict[str, Any] | None,
+    resolution: Mapping[str, str] | None,
 ) -> bool:
     if group.status != OverlapStatus.SETTLED or group.resolution is None:
         return False

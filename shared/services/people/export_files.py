@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from shared.database.repositories.people.person_data import HeldRow
 from shared.domain.audit.values import UNREADABLE, WITHHELD, concerns_private_event, restore
 from shared.domain.audit.values import masked as masked_changes
 from shared.domain.identity.disclosure import MASKED_CONTENT, MASKED_SENSITIVITY, NORMAL, PRIVATE
@@ -52,7 +53,7 @@ def file_name(table: str) -> str:
     return f"{FILE_NAMES.get(table, table.replace('_', '-'))}.jsonl"
 
 
-def line(row: Mapping[str, Any]) -> bytes:
+def line(row: HeldRow) -> bytes:
     """A row as one JSON line: times in UTC, bytes as base64, ranges as PostgreSQL writes them."""
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
 
@@ -63,7 +64,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def masked(row: Mapping[str, Any]) -> dict[str, Any]:
+def masked(row: HeldRow) -> HeldRow:
     """A row for anybody except the person (domain.md 6.3, 15.2).
 
     It has only the times of a private event, and no answers that were stored for the person.
@@ -82,7 +83,7 @@ def masked(row: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:
+def opened(row: HeldRow, key: PersonKey | None) -> HeldRow:
     """An audit row with its personal values decrypted."""
 
     def open_value(path: str, ciphertext: str | None) -> Any:
@@ -96,7 +97,7 @@ def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:
     return dict(row) | {"changes": restore(row["changes"], open_value)}
 
 
-def event(row: Mapping[str, Any]) -> bytes:
+def event(row: HeldRow) -> bytes:
     """An appointment as a VEVENT (RFC 5545): all-day ones as dates, the others in UTC.
 
     Texts are converted by ``calendar_text``. The JSON Lines keep them unchanged.
@@ -128,7 +129,7 @@ def event(row: Mapping[str, Any]) -> bytes:
     return bytes(found.to_ical())
 
 
-def _times(found: "Event", row: Mapping[str, Any]) -> None:
+def _times(found: "Event", row: HeldRow) -> None:
     start, end = row["start_at"], row["end_at"]
     if row["is_all_day"]:
         # Stored as the midnights of its dates, tagged UTC.

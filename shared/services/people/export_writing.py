@@ -13,6 +13,7 @@ from shared.database.engine import Database
 from shared.database.repositories.people.people import UserExportRepository
 from shared.database.repositories.people.person_data import (
     DataSubject,
+    HeldRow,
     Holding,
     PersonDataRepository,
     held_by_others,
@@ -101,18 +102,18 @@ class UserExportWriter:
         }
         return orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2)
 
-    def _line(self, holding: Holding, row: dict[str, Any]) -> bytes:
+    def _line(self, holding: Holding, row: HeldRow) -> bytes:
         return export_files.line(
             export_files.opened(row, self._key) if holding.name == "audit_entries" else row
         )
 
-    def _shown(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _shown(self, page: list[HeldRow]) -> list[HeldRow]:
         """The person's own rows. What they archived from another person's calendar is about that person."""
         origins = (None, self._person.object_id)
         own = [row for row in page if row.get("origin_mailbox_id") in origins]
         return own if self._own else [export_files.masked(row) for row in own]
 
-    async def _pages(self, holding: Holding) -> AsyncIterator[list[dict[str, Any]]]:
+    async def _pages(self, holding: Holding) -> AsyncIterator[list[HeldRow]]:
         after: Sequence[Any] | None = None
         while True:
             async with self._database.session() as session:

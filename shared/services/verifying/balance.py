@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from shared.domain.copies.recorded_copy import RecordedCopy
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
+from shared.domain.verifying.verification import Explained
 
 BEING_WRITTEN = "being_written"
 ELSEWHERE = "copy_elsewhere"
@@ -97,7 +97,7 @@ class Balance:
         copies = own_copies + len(self._strangers)
         return {"sources": sources, "records": self.records, "copies": copies}
 
-    def explained(self, sources: int, unread: Mapping[str, int]) -> dict[str, Any]:
+    def explained(self, sources: int, unread: Mapping[str, int]) -> Explained:
         """The explanation in the form of the resource."""
         without_record = sources - self._sources_of_records
         known = {NOT_ARCHIVED: self.unarchived, RECORDED_ELSEWHERE: without_record - self.unarchived}
@@ -110,7 +110,7 @@ class Balance:
         }
 
 
-def added(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+def added(before: Explained | None, more: Explained) -> Explained:
     """The sum of two ranges."""
     before = before or {}
     return {part: dict(Counter(before.get(part) or {}) + Counter(counts)) for part, counts in more.items()}

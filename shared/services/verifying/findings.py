@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Unpack
 
-from shared.database.repositories.verifying.verification_findings import FindingRow
+from shared.database.repositories.verifying.verification_findings import FindingDetail, FindingRow
 from shared.domain.copies.calendar_copy import Copy
 from shared.domain.copies.recorded_copy import RecordedCopy
 from shared.domain.runs.window import local_day_start
@@ -13,7 +13,12 @@ from shared.services.verifying.context import VerificationContext
 
 
 def about_record(
-    row: RecordedCopy, kind: FindingKind, reason: FindingReason, *, copy_id: str | None = None, **detail: Any
+    row: RecordedCopy,
+    kind: FindingKind,
+    reason: FindingReason,
+    *,
+    copy_id: str | None = None,
+    **detail: Unpack[FindingDetail],
 ) -> FindingRow:
     """A finding about an archived event."""
     return {
@@ -41,7 +46,11 @@ def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequenc
 
 
 def about_copies(
-    subject: str, kind: FindingKind, reason: FindingReason, starts_at: datetime, **detail: Any
+    subject: str,
+    kind: FindingKind,
+    reason: FindingReason,
+    starts_at: datetime,
+    **detail: Unpack[FindingDetail],
 ) -> FindingRow:
     """A finding about copies of which none is this configuration's. ``subject`` is the id of one of them."""
     return {

@@ -54,7 +54,7 @@ async def test_late_arrivals_and_changes_are_reported_and_not_written(world: Wor
     view = await world.view(
         (await world.rows("SELECT id FROM archive_runs ORDER BY created_at DESC"))[0]["id"]
     )
-    assert {problem["error_code"] for problem in view.problems} == {"period_locked"}
+    assert {problem.error_code for problem in view.problems} == {"period_locked"}
     assert await reopen(world, lock_id)
     assert not await reopen(world, lock_id)
     report = await world.archive()

@@ -228,7 +228,7 @@ async def test_a_refused_event_is_listed_and_retried_by_a_later_window(world: Wo
     report = await world.drive(run.id)
     assert (report["state"], report["archived"], report["failed"]) == ("completed_with_errors", 2, 1)
     problems = (await world.view(run.id)).problems
-    assert [p["error_code"] for p in problems] == ["ErrorInvalidRequest"]
+    assert [p.error_code for p in problems] == ["ErrorInvalidRequest"]
     elsewhere = await world.archive(DAY + 2 * WEEK, DAY + 3 * WEEK)
     assert elsewhere["archived"] == 1
     assert len(await world.copies()) == 3
@@ -356,7 +356,7 @@ async def test_a_second_copy_with_the_same_key_is_reported_and_kept(world: World
     run = await world.request()
     report = await world.drive(run.id)
     assert report["archived"] == 1
-    assert [problem["error_code"] for problem in (await world.view(run.id)).problems] == ["extra_copies"]
+    assert [problem.error_code for problem in (await world.view(run.id)).problems] == ["extra_copies"]
     assert len(await world.copies()) == 2
 
 

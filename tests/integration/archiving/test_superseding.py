@@ -145,7 +145,7 @@ async def test_what_its_owner_edited_is_a_conflict_until_it_is_asked_again(world
     run = await world.request()
     await world.drive(run.id)
     view = await world.view(run.id)
-    assert [problem["error_code"] for problem in view.problems] == ["edited_by_owner"]
+    assert [problem.error_code for problem in view.problems] == ["edited_by_owner"]
     assert not is_superseded(await world.copy("Review, and more"))
     await nothing_more(world)
     await world.edit(copy["id"], subject="Review")
@@ -168,7 +168,7 @@ async def test_a_locked_period_keeps_the_copy_as_it_is_and_reports_it(world: Wor
     run = await world.request()
     report = await world.drive(run.id)
     assert (report["superseded"], report["state"]) == (0, "completed")
-    assert {problem["error_code"] for problem in (await world.view(run.id)).problems} == {"period_locked"}
+    assert {problem.error_code for problem in (await world.view(run.id)).problems} == {"period_locked"}
     assert not is_superseded(await world.copy("Review"))
     assert await state(world) == ("source_deleted", "busy", True)
     await reopen(world, lock_id)

@@ -1,12 +1,12 @@
 """Rows of the map of a configuration, as the tests of its two repositories make them."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.archived_events import MapRow, NewMapRow
 from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
 from tests.support.factories import START
 
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 WITHOUT_COPY = {"copy_id": None, "copy_etag": None, "revision": ""}
 
 
-def new_row(key: str, **columns: Any) -> dict[str, Any]:
+def new_row(key: str, **columns: Any) -> NewMapRow:
     """A row that a plan enters."""
     defaults = {
         "source_key": key,
@@ -25,7 +25,7 @@ def new_row(key: str, **columns: Any) -> dict[str, Any]:
         "state": "creating",
         "start_at": START.isoformat(),
     }
-    return defaults | columns
+    return cast("NewMapRow", defaults | columns)
 
 
 def as_source(row: MapRow, key: str, **columns: Any) -> MapRow:

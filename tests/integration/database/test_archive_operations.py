@@ -256,7 +256,7 @@ class TestChange:
             (OperationAction.CREATE, OperationState.SENT): 1,
             (OperationAction.UPDATE, OperationState.CONFLICT): 1,
         }
-        assert [row["id"] for row in await operations.problems(run.id, 10)] == [row.id for row in problems]
+        assert [row.id for row in await operations.problems(run.id, 10)] == [row.id for row in problems]
         assert len(await operations.problems(run.id, 2)) == 2
         assert await operations.remaining(run.id, OperationState.DONE) == 3
 

@@ -33,7 +33,7 @@ async def group(make: Factory) -> OverlapGroup:
 
 
 def _decision(*kept: str, status: OverlapStatus = OverlapStatus.SETTLED) -> GroupDecision:
-    return GroupDecision(status, kept, "user:ann", START, {"kept": list(kept)})
+    return GroupDecision(status, kept, "user:ann", START, {"status": str(status), "kept": list(kept)})
 
 
 async def test_a_group_is_found_by_its_owner_and_within_its_tenant(

@@ -213,6 +213,20 @@ class OperationRow(DraftRow):
     margin: NotRequired[bool]
 
 
+class WriteProblem(NamedTuple):
+    """A write that needs attention, with the name of its event."""
+
+    id: UUID
+    source_key: str
+    action: str
+    state: str
+    error_code: str | None
+    error_detail: str | None
+    subject: str | None
+    appointment_id: UUID | None
+    start: datetime
+
+
 class WriteDraft(NamedTuple):
     """The content of a draft, as in ``DraftRow``."""
 
@@ -406,11 +420,9 @@ class ArchiveOperationRepository:
         result = await self._session.execute(OF_RUN, self._scope | parameters)
         return list(result.mappings())
 
-    async def problems(
-        self, run_id: UUID, limit: int, *, private: bool | None = None
-    ) -> list[dict[str, Any]]:
+    async def problems(self, run_id: UUID, limit: int, *, private: bool | None = None) -> list[WriteProblem]:
         """Writes that need attention: failed and why, or doubled. In the order of the calendar (2.12)."""
         result = await self._session.execute(
             PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
         )
-        return [dict(row) for row in result.mappings()]
+        return [WriteProblem._make(row) for row in result]

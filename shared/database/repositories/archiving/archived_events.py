@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
 import orjson
@@ -186,6 +186,19 @@ class SetAside:
     start_at: datetime | None = None
 
 
+class NewMapRow(TypedDict):
+    """A row for an event that is seen for the first time. Times are ISO 8601. ``entered_by`` is the run."""
+
+    source_key: str
+    source_id: str
+    ical_uid: str
+    original_start: str
+    state: str
+    start_at: str
+    series_id: str | None
+    entered_by: str
+
+
 class ArchivedEventRepository:
     """The ``archived_events`` table of one configuration of one owner."""
 
@@ -226,8 +239,8 @@ class ArchivedEventRepository:
         """Rows whose last write failed after ``since`` and that are not in the window (2.2)."""
         return await self._map_rows(_PENDING, start=start, end=end, since=since, limit=limit)
 
-    async def add(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapRow]:
-        """Insert rows by the columns of ``_INSERT`` that name the source, and state, start, run.
+    async def add(self, rows: Sequence[NewMapRow]) -> dict[str, MapRow]:
+        """Insert rows.
 
         An existing source key stays unchanged. If a re-pointed row has its archive key, the new row gets that
         of a later generation. So no two copies carry the same one. Returns the rows whose archive key is not
@@ -251,7 +264,7 @@ class ArchivedEventRepository:
             key: row for key, row in found.items() if row.archive_key != generation_key(configuration, key, 0)
         }
 
-    async def _insert(self, rows: Sequence[Mapping[str, Any]], generation: int) -> set[str]:
+    async def _insert(self, rows: Sequence[NewMapRow], generation: int) -> set[str]:
         """The source keys of the inserted rows."""
         if not rows:
             return set()

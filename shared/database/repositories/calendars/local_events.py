@@ -1,18 +1,16 @@
 """Events of the calendars kept in our own database (domain.md 1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
-from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.base import Keyset, Repository, json_text, page
 from shared.domain.calendars.local_calendar import LOCAL_PREFIX
-from shared.domain.events.event_content import CONTENT_COLUMNS
+from shared.domain.events.event_content import CONTENT_COLUMNS, ContentChanges
 
 _ARCHIVE_COLUMNS = ("archive_key", "archive_revision", "archive_source")
 _CREATED = ("id", "transaction_id", *_ARCHIVE_COLUMNS, *CONTENT_COLUMNS)
@@ -94,7 +92,7 @@ class LocalEventRepository(Repository):
         return await self._found(tenant_id, mailbox_id, calendar_id, LocalEvent.archive_key == archive_key)
 
     async def create_many(
-        self, calendar: LocalCalendar, rows: Sequence[Mapping[str, Any]], now: datetime
+        self, calendar: LocalCalendar, rows: Sequence[ContentChanges], now: datetime
     ) -> set[UUID]:
         """Insert rows in one statement, except those whose transaction id the calendar knows.
 
@@ -104,7 +102,7 @@ class LocalEventRepository(Repository):
             return set()
         inserted = await self._session.execute(
             _CREATE,
-            {"owner": calendar.owner_id, "calendar": calendar.id, "now": now, "rows": _json(rows)},
+            {"owner": calendar.owner_id, "calendar": calendar.id, "now": now, "rows": json_text(rows)},
         )
         return {row.id for row in inserted}
 
@@ -120,7 +118,7 @@ class LocalEventRepository(Repository):
         return {str(row.transaction_id): row.id for row in found}
 
     async def update_many(
-        self, tenant_id: UUID, mailbox_id: UUID, rows: Sequence[Mapping[str, Any]], now: datetime
+        self, tenant_id: UUID, mailbox_id: UUID, rows: Sequence[ContentChanges], now: datetime
     ) -> dict[UUID, int]:
         """Change events of the mailbox in one statement. Returns the new version of each changed one.
 
@@ -130,7 +128,7 @@ class LocalEventRepository(Repository):
         if not rows:
             return {}
         updated = await self._session.execute(
-            _UPDATE, {"tenant": tenant_id, "mailbox": mailbox_id, "now": now, "rows": _json(rows)}
+            _UPDATE, {"tenant": tenant_id, "mailbox": mailbox_id, "now": now, "rows": json_text(rows)}
         )
         return {row.id: row.version for row in updated}
 
@@ -146,10 +144,6 @@ class LocalEventRepository(Repository):
         if calendar_id is not None:
             statement = statement.where(LocalEvent.calendar_id == calendar_id)
         return await self._all(statement)
-
-
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return orjson.dumps(list(rows)).decode()
 
 
 def _open() -> ColumnElement[bool]:

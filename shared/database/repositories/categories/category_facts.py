@@ -181,7 +181,7 @@ class View:
     viewer: UUID | None
     ranges: tuple[ConfigurationRange, ...]
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The parameters of the statements."""
         return {
             "owner": self.owner_id,
@@ -349,7 +349,7 @@ class CategoryFactsRepository:
             for row in rows
         ]
 
-    async def parameters(self, view: View) -> dict[str, Any]:
+    async def parameters(self, view: View) -> dict[str, object]:
         """The parameters of ``COUNTED_SQL``."""
         parameters = view.parameters()
         own = {name: value for name, value in parameters.items() if name != "viewer"}

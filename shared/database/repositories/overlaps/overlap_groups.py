@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -18,7 +17,7 @@ from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.identity.disclosure import open_to_readers
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus, StoredResolution
 from shared.domain.planning.purpose import Purpose
 
 _SPAN = text("""
@@ -99,7 +98,7 @@ class GroupDecision:
     kept: Collection[str]
     by: str
     at: datetime
-    resolution: dict[str, Any]
+    resolution: StoredResolution
 
 
 class OverlapGroupRepository(Repository):
@@ -217,10 +216,10 @@ class OverlapGroupRepository(Repository):
         Existing appointments count, or do not count, from now on.
         """
         resolution = decision.resolution
-        group.status, group.resolution = decision.status, resolution
+        group.status, group.resolution = decision.status, dict(resolution)
         group.settled_at = group.archive_due_at = group.updated_at = decision.at
         group.settled_by, group.expires_at = decision.by, None
-        group.log = [*group.log, {"at": decision.at.isoformat(), "by": decision.by} | resolution]
+        group.log = [*group.log, {"at": decision.at.isoformat(), "by": decision.by, **resolution}]
         group.version += 1
         await self._session.execute(
             update(OverlapMember)

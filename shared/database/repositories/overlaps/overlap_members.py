@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.base import json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.json_object import JsonObject
 from shared.domain.overlaps.status import OverlapStatus
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
@@ -204,7 +205,8 @@ class GroupRow(TypedDict):
     member_count: int
     start_at: str
     end_at: str
-    log: list[dict[str, Any]]
+    #: What an entry says differs by who acted.
+    log: list[JsonObject]
 
 
 class MemberRow(TypedDict):

@@ -46,6 +46,8 @@ class DataSubject:
         return f"user:{self.object_id}"
 
 
+#: A row of any table that holds data of people, as it is held.
+type HeldRow = dict[str, Any]
 type Mine = Callable[[DataSubject], ColumnElement[bool]]
 
 
@@ -221,7 +223,7 @@ class PersonDataRepository:
 
     async def page(
         self, holding: Holding, person: DataSubject, after: Sequence[Any] | None, limit: int
-    ) -> list[dict[str, Any]]:
+    ) -> list[HeldRow]:
         """The person's rows by primary key, after ``after``. An appointment says whether it counts (2.18)."""
         key = tuple(holding.table.primary_key.columns)
         statement = select(holding.table).where(holding.mine(person)).order_by(*key).limit(limit)

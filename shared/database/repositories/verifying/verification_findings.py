@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 import orjson
@@ -164,6 +164,15 @@ class ItemRow(TypedDict):
     owned: bool
 
 
+class FindingDetail(TypedDict, total=False):
+    """What differs, by the kind of finding."""
+
+    fields: list[str]
+    #: A hash of the copy's content.
+    content: str
+    copies: list[str]
+
+
 class FindingRow(TypedDict):
     """A difference. ``starts_at`` is ISO 8601."""
 
@@ -174,7 +183,7 @@ class FindingRow(TypedDict):
     source_key: str | None
     copy_id: str | None
     starts_at: str
-    detail: dict[str, Any]
+    detail: FindingDetail
 
 
 class VerificationFindingRepository(Repository):

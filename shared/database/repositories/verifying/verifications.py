@@ -1,8 +1,7 @@
 """Comparisons of source, record and archive calendar (domain.md 2.15)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -10,7 +9,7 @@ from sqlalchemy import func, select, text, tuple_, update
 
 from shared.database.models.verifications import Verification
 from shared.database.repositories.base import Keyset, Repository, page
-from shared.domain.verifying.verification import VerificationState
+from shared.domain.verifying.verification import Explained, VerificationState
 
 _OPEN = (VerificationState.QUEUED, VerificationState.RUNNING)
 _BEGIN = text("""
@@ -103,7 +102,7 @@ class VerificationRepository(Repository):
         sources: int,
         records: int,
         copies: int,
-        explained: dict[str, Any],
+        explained: Explained,
     ) -> None:
         """Record a compared range, up to ``until``. ``explained`` covers all ranges so far."""
         await self._session.execute(
@@ -120,7 +119,7 @@ class VerificationRepository(Repository):
             },
         )
 
-    async def explained(self, verification_id: UUID) -> dict[str, Any] | None:
+    async def explained(self, verification_id: UUID) -> Explained | None:
         """Why the totals so far differ."""
         statement = select(Verification.explained).where(Verification.id == verification_id)
         return (await self._session.execute(statement)).scalar_one_or_none()
@@ -129,7 +128,7 @@ class VerificationRepository(Repository):
         self,
         verification_id: UUID,
         state: VerificationState,
-        counts: dict[str, Any],
+        counts: Mapping[str, int],
         reason: str | None,
         now: datetime,
     ) -> None:
@@ -137,7 +136,7 @@ class VerificationRepository(Repository):
         await self._session.execute(
             update(Verification)
             .where(Verification.id == verification_id, Verification.state.in_(_OPEN))
-            .values(state=state, counts=counts, reason=reason, finished_at=now, progress=100)
+            .values(state=state, counts=dict(counts), reason=reason, finished_at=now, progress=100)
         )
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
