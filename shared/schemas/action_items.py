@@ -15,7 +15,7 @@ from shared.domain.action_items.items import (
     answers_to,
     default_answer,
 )
-from shared.schemas.base import Input, Resource
+from shared.schemas.base import Input, Resource, columns_of
 from shared.schemas.event_values import Importance, Sensitivity, ShowAs
 from shared.schemas.window import DatedPageQuery
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.database.models.action_items import ActionItem
-
-_COLUMNS = (
-    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal"),
-    *("opened_at", "expires_at", "answered_at", "carried_out_at"),
-)
 
 
 class ActionItemListQuery(DatedPageQuery):
@@ -105,14 +100,9 @@ class ActionItemSummary(Resource):
     def fields_of(cls, item: "ActionItem") -> dict[str, Any]:
         """The fields of a summary of the item."""
         question = Question(item.question)
-        return {name: getattr(item, name) for name in _COLUMNS} | {
-            "user_id": item.owner_id,
-            "reason_code": item.closed_reason,
-            "start": item.start_at,
-            "end": item.end_at,
-            "answers": list(answers_to(question)),
-            "default": default_answer(question),
-        }
+        derived = {"answers": list(answers_to(question)), "default": default_answer(question)}
+        named = {"reason_code": "closed_reason", "start": "start_at", "end": "end_at"}
+        return derived | columns_of(item, ActionItemSummary, *derived, **named)
 
 
 class AnsweredActionItem(ActionItemSummary):

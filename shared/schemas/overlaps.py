@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.overlaps.rules import OverlapRule, Verdict
 from shared.domain.overlaps.status import OverlapStatus
-from shared.schemas.base import Input, Resource, plain
+from shared.schemas.base import Input, Resource, columns_of, plain
 from shared.schemas.event_values import Importance, Sensitivity, ShowAs
 from shared.schemas.problems import FieldProblem
 from shared.schemas.window import DatedPageQuery
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 
     from shared.database.models.overlaps import OverlapGroup
 
-_COLUMNS = (
-    "id",
-    "configuration_id",
-    "status",
-    "member_count",
-    "opened_at",
-    "expires_at",
-    "settled_at",
-    "version",
-)
 type ResolutionAction = Literal["keep", "keep_all"]
 #: The largest number of events in one resolution.
 MAX_MEMBERS = 1000
@@ -165,11 +155,7 @@ class OverlapSummary(Resource):
     @classmethod
     def fields_of(cls, group: "OverlapGroup") -> dict[str, Any]:
         """The fields of a summary of the group."""
-        return {name: getattr(group, name) for name in _COLUMNS} | {
-            "user_id": group.owner_id,
-            "start": group.start_at,
-            "end": group.end_at,
-        }
+        return columns_of(group, OverlapSummary, start="start_at", end="end_at")
 
 
 class ResolvedOverlap(OverlapSummary):

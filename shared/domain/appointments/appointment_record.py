@@ -108,8 +108,8 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
         )
 
 
-_NOT_ALWAYS: Final = (*("revision", "owning_start", "source_gone", "superseded", "consumed_by", "excluded"),)
 _NO_COLUMNS: Final = ("owning_start", "source_gone", "superseded", "consumed_by", "excluded")
+_NOT_ALWAYS: Final = ("revision", *_NO_COLUMNS)
 #: The columns of an appointment that its record fills.
 RECORD_COLUMNS: Final = tuple(
     column for column in AppointmentRecord.__struct_encode_fields__ if column not in _NO_COLUMNS

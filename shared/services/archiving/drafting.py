@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import replace
-from dataclasses import dataclass
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,15 +51,6 @@ def needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> b
 def applied_revision(event: SourceEvent, modifications: Sequence[Modification]) -> str:
     """The revision of an event after these modifications were applied (domain.md 2.4)."""
     return modified_revision(revision(event), [(each.key, each.start, each.end) for each in modifications])
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """An operation's content for one event: request body, record and revision."""
-
-    payload: CopyPayload
-    record: AppointmentRecord
-    revision: str
 
 
 class OperationDrafter:
@@ -149,8 +139,8 @@ class OperationDrafter:
             event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, record.revision, create=True, superseded=superseded)
             self.zones_reported += payload.zone_reported
-            body = Body(payload, replace(record, superseded=superseded), record.revision)
-            planned.append(self._operation(key, OperationAction.CREATE, body, margin=False))
+            written = replace(record, superseded=superseded)
+            planned.append(self._operation(key, OperationAction.CREATE, payload, written, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
     async def add_superseding(
@@ -169,8 +159,7 @@ class OperationDrafter:
             event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, content, create=False, superseded=True)
             self.zones_reported += payload.zone_reported
-            body = Body(payload, record, content)
-            planned.append(self._operation(key, OperationAction.SUPERSEDE, body, margin=True))
+            planned.append(self._operation(key, OperationAction.SUPERSEDE, payload, record, margin=True))
         await self._add(session, OperationState.PLANNED, planned)
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Create | Update | Flag]) -> None:
@@ -255,9 +244,9 @@ class OperationDrafter:
         create = isinstance(decision, Create)
         payload = self._payload(shown, key, row, decision.revision, create=create)
         self.zones_reported += payload.zone_reported
-        body = Body(payload, self._record(decision, event, shown, attachments), decision.revision)
+        record = self._record(decision, event, shown, attachments)
         action = OperationAction.CREATE if create else OperationAction.UPDATE
-        return self._operation(key, action, body, margin=decision.margin)
+        return self._operation(key, action, payload, record, margin=decision.margin)
 
     def _payload(
         self,
@@ -281,7 +270,15 @@ class OperationDrafter:
             superseded=superseded,
         )
 
-    def _operation(self, key: str, action: OperationAction, body: Body, *, margin: bool) -> OperationRow:
+    def _operation(
+        self,
+        key: str,
+        action: OperationAction,
+        payload: CopyPayload,
+        record: AppointmentRecord,
+        *,
+        margin: bool,
+    ) -> OperationRow:
         self._position += 1
         return {
             "id": str(uuid4()),
@@ -290,9 +287,9 @@ class OperationDrafter:
             "action": str(action),
             "margin": margin,
             "state": str(OperationState.DRAFT),
-            "payload": body.payload.body,
-            "record": body.record,
-            "revision": body.revision,
+            "payload": payload.body,
+            "record": record,
+            "revision": record.revision,
         }
 
 

@@ -49,11 +49,12 @@ async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, 
     if not counts.unreadable_events:
         return counts
     noted = await UnreadEventRepository(session).noted_unscoped([context.configuration_id], now - _REMEMBERED)
-    since = [_since(each, noted) or now.isoformat() for each in counts.unreadable_events]
+    since = [_since(Unread.from_json(each), noted) or now for each in counts.unreadable_events]
     events = [
-        ListedUnread(**each, since=at) for each, at in zip(counts.unreadable_events, since, strict=True)
+        ListedUnread(**each, since=at.isoformat())
+        for each, at in zip(counts.unreadable_events, since, strict=True)
     ]
-    new = since.count(now.isoformat())
+    new = since.count(now)
     return replace(counts, unreadable_events=events, new_unreadable=new)
 
 
@@ -67,8 +68,7 @@ async def windows_to_read_again(
     zones = {each.id: ZoneInfo(each.time_zone) for each in configurations}
     days: dict[UUID, set[date]] = {}
     for each in noted:
-        since = each.event.get("since")
-        if each.read_again or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
+        if each.read_again or (each.since is not None and each.since < now - KEEP_TRYING):
             continue
         days.setdefault(each.configuration_id, set()).update(_days(each, zones[each.configuration_id]))
     return {key: _windows(sorted(found), zones[key])[:MOST_WINDOWS] for key, found in days.items()}
@@ -93,32 +93,32 @@ def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:
     return [each for each in windows if each.start < planned.start or each.end > planned.end]
 
 
-def _since(event: ListedUnread, noted: Sequence[NotedEvent]) -> str | None:
+def _since(event: Unread, noted: Sequence[NotedEvent]) -> datetime | None:
     """Since when the same failure is listed: the same event, or a range that overlaps this one."""
     for each in noted:
         other = each.event
-        if event["source_id"] is not None:
-            same = other["source_id"] == event["source_id"]
+        if event.event_id is not None:
+            same = other.event_id == event.event_id
         else:
-            same = other["source_id"] is None and _overlap(event, other)
+            same = other.event_id is None and _overlap(event, other)
         if same:
-            return str(other.get("since") or each.planned_at.isoformat())
+            return each.since or each.planned_at
     return None
 
 
-def _overlap(one: ListedUnread, other: ListedUnread) -> bool:
-    first, second = Unread.from_json(one), Unread.from_json(other)
-    if first.start is None or first.end is None or second.start is None or second.end is None:
+def _overlap(one: Unread, other: Unread) -> bool:
+    if one.start is None or one.end is None or other.start is None or other.end is None:
         return True
-    return first.start < second.end and second.start < first.end
+    return one.start < other.end and other.start < one.end
 
 
 def _days(noted: NotedEvent, zone: ZoneInfo) -> list[date]:
-    start, end = noted.event["start"], noted.event.get("end")
-    first = datetime.fromisoformat(start) if start else noted.window_start
-    last = first if noted.event["source_id"] is not None and start else noted.window_end - _DAY / 24
-    if noted.event["source_id"] is None and end:
-        last = min(datetime.fromisoformat(end) - timedelta(seconds=1), last)
+    event = noted.event
+    first = last = event.start or noted.window_start
+    if event.event_id is None or event.start is None:
+        last = noted.window_end - _DAY / 24
+    if event.event_id is None and event.end:
+        last = min(event.end - timedelta(seconds=1), last)
     first = max(first, noted.window_start)
     day, until = first.astimezone(zone).date(), max(first, last).astimezone(zone).date()
     return [day + number * _DAY for number in range((until - day).days + 1)]

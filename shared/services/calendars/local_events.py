@@ -17,9 +17,9 @@ from shared.domain.events.event_content import CONTENT_COLUMNS
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.disclosure import is_disclosed, uniform_line
-from shared.domain.json_object import JsonObject
 from shared.domain.times.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
+from shared.schemas.base import columns_of
 from shared.schemas.local_events import (
     LocalEventCreate,
     LocalEventListQuery,
@@ -35,7 +35,6 @@ from shared.services.operation.system_settings import SystemSettings
 from shared.settings import Settings
 
 _COLUMNS = {"start": "start_at", "end": "end_at"}
-_NAMES = {column: name for name, column in _COLUMNS.items()}
 
 
 class LocalEventService:
@@ -252,21 +251,11 @@ def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _summary(row: LocalEvent, shown: bool) -> dict[str, Any]:
+    derived = {"is_archived_copy": row.archive_key is not None, "local_calendar_id": row.calendar_id}
+    told = derived | columns_of(row, LocalEventSummary, *derived, **_COLUMNS)
     if shown:
-        content: JsonObject = {
-            _NAMES.get(column, column): getattr(row, column)
-            for column in CONTENT_COLUMNS
-            if column not in ("body", "body_type")
-        }
-    else:
-        content = uniform_line(row.start_at, row.end_at, is_all_day=row.is_all_day)
-    return {
-        "id": row.id,
-        "local_calendar_id": row.calendar_id,
-        **content,
-        "is_archived_copy": row.archive_key is not None,
-        "version": row.version if shown else 1,
-    }
+        return told
+    return {**told, **uniform_line(row.start_at, row.end_at, is_all_day=row.is_all_day), "version": 1}
 
 
 def _resource(row: LocalEvent, shown: bool) -> LocalEventResource:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,16 +37,6 @@ class OpenWork[W](Protocol):
         ...
 
 
-class DraftedWork(TypedDict):
-    """The columns that every row of work has from the beginning."""
-
-    tenant_id: UUID
-    owner_id: UUID
-    configuration_id: UUID
-    correlation_id: str
-    created_at: datetime
-
-
 @dataclass(frozen=True, slots=True)
 class Draft[W: WorkRow]:
     """Work that is not queued yet, with its audit row."""
@@ -55,7 +45,7 @@ class Draft[W: WorkRow]:
     audit: AuditRow
 
 
-def drafted(configuration: ArchiveConfiguration, now: datetime) -> DraftedWork:
+def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, object]:
     """What every row of work stores about its configuration and its correlation id."""
     return {
         "tenant_id": configuration.tenant_id,

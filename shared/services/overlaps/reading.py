@@ -102,29 +102,15 @@ def _shown(caller: Caller, member: MemberContent, opened: Collection[UUID] = ())
 
 
 def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
-    event = member.event
-    if not shown:
-        return OverlapMemberResource(
-            source_key=member.source_key,
-            appointment_id=None,
-            start=member.start_at,
-            end=member.end_at,
-            verdict=None,
-            kept=None,
-            subject=PRIVATE if event else None,
-            location=None,
-            categories=[],
-            show_as=None,
-            importance=None,
-            sensitivity=MASKED_SENSITIVITY if event else None,
-            organizer=None,
-        )
+    content = recorded_fields(member.event if shown else None, OverlapMemberResource, "start", "end")
+    if member.event is not None and not shown:
+        content |= {"subject": PRIVATE, "sensitivity": MASKED_SENSITIVITY}
     return OverlapMemberResource(
         source_key=member.source_key,
-        appointment_id=member.appointment_id,
+        appointment_id=member.appointment_id if shown else None,
         start=member.start_at,
         end=member.end_at,
-        verdict=Verdict(member.verdict),
-        kept=member.kept,
-        **recorded_fields(event, OverlapMemberResource, "start", "end"),
+        verdict=Verdict(member.verdict) if shown else None,
+        kept=member.kept if shown else None,
+        **content,
     )

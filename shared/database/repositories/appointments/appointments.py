@@ -171,12 +171,7 @@ class AppointmentRepository(Repository):
 
     async def record_of(self, owner_id: UUID, archived_event_id: UUID) -> AppointmentRecord | None:
         """Our record of an archived event."""
-        row = await self._one(
-            select(Appointment).where(
-                Appointment.owner_id == owner_id, Appointment.archived_event_id == archived_event_id
-            )
-        )
-        return None if row is None else _recorded(row)
+        return (await self.recorded(owner_id, [archived_event_id])).get(archived_event_id)
 
     async def adopt(
         self, owner_id: UUID, archived_event_id: UUID, content: EventContent, at: datetime

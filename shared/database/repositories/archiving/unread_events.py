@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.database.repositories.base import Repository
-from shared.domain.runs.unread import ListedUnread
+from shared.domain.runs.unread import ListedUnread, Unread
 
 # A run's plan lists what it could not read. It is open until a later plan covers its time.
 _NOTED = text("""
@@ -61,7 +61,9 @@ class NotedEvent(NamedTuple):
     window_start: datetime
     window_end: datetime
     planned_at: datetime
-    event: ListedUnread
+    event: Unread
+    #: Since when it could not be read, if a plan knew it.
+    since: datetime | None
     #: A later plan covered its time.
     read_again: bool
 
@@ -96,4 +98,12 @@ class UnreadEventRepository(Repository):
         rows = await self._session.execute(
             _NOTED, {"configurations": list(configuration_ids), "since": since}
         )
-        return [NotedEvent(*row) for row in rows]
+        return [_noted(*row) for row in rows]
+
+
+def _noted(
+    configuration_id: UUID, start: datetime, end: datetime, at: datetime, event: ListedUnread, again: bool
+) -> NotedEvent:
+    stored = event.get("since")
+    since = datetime.fromisoformat(stored) if stored else None
+    return NotedEvent(configuration_id, start, end, at, Unread.from_json(event), since, again)
