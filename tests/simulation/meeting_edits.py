@@ -153,7 +153,7 @@ class MeetingEdits:
             self._person.graph.loader.owner_edit({"responseStatus": response}, event)
 
     def recreate(self) -> None:
-        """The same meeting comes again under another id, as after a mailbox restore, some with a new subject."""
+        """The same meeting comes again under another id, as after a restore, or with a new subject."""
         event = self._person.pick()
         entry = copy_of_single(event)
         if event is None or entry is None:

@@ -250,3 +250,29 @@ async def test_what_was_found_missing_may_turn_out_to_be_a_meeting_that_has_a_co
     assert (report["repointed"], report["archived"], len(await world.copies())) == (1, 0, 1)
     assert ("missing", "not_written") in await verifier.found(verified)
     assert await verifier.found(await verifier.verify()) == []
+
+
+async def test_a_duplicate_that_went_to_another_calendar_stays_merged_whatever_it_says(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open([*meetings(1), *meetings(1)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id FROM archived_events WHERE state = 'merged'")
+    await world.edit(merged["source_id"], subject="Renamed")
+    await world.move(merged["source_id"], "Archive")
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"]) == (0, 1)
+    assert ("source_changed", "revision_differs") not in await verifier.found(await verifier.verify())
+
+
+async def test_a_duplicate_that_leaves_the_window_is_archived_where_it_goes(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open([*meetings(1), *meetings(1)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id FROM archived_events WHERE state = 'merged'")
+    before = event("x", DAY - timedelta(days=30))
+    await world.edit(merged["source_id"], start=before["start"], end=before["end"])
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"], len(await world.copies())) == (1, 1, 2)
+    assert await verifier.found(await verifier.verify()) == []
