@@ -55,7 +55,11 @@ async def test_a_decision_is_written_down_and_due(
     await groups.decide(group, _decision("s:0"))
     group = await session.get_one(OverlapGroup, group.id, populate_existing=True)
     assert (group.status, group.settled_by, group.archive_due_at) == ("settled", "user:ann", START)
-    assert (group.expires_at, group.version, group.resolution) == (None, 2, {"kept": ["s:0"]})
+    assert (group.expires_at, group.version, group.resolution) == (
+        None,
+        2,
+        {"status": "settled", "kept": ["s:0"]},
+    )
     assert group.log[-1]["by"] == "user:ann"
     members = await groups.members(group.owner_id, group.id)
     assert [member.kept for member in members] == [True, False]
