@@ -1,5 +1,6 @@
 """How an event of the source and a copy of it are named, from Graph's JSON."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,12 @@ def _original_date(item: Json) -> str:
 def archive_key_of(copy: Mapping[str, Any]) -> str:
     """The ``ArchiveKey`` of a copy; empty if it has none."""
     return property_of(copy, "ArchiveKey")
+
+
+def source_of(copy: Mapping[str, Any]) -> str:
+    """Graph's id of the event that a copy is of, as the copy says; empty if it does not."""
+    told = property_of(copy, "ArchiveSource")
+    return str(json.loads(told).get("source", "")) if told else ""
 
 
 def property_of(copy: Mapping[str, Any], name: str) -> str:
