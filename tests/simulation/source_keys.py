@@ -38,8 +38,18 @@ def archive_key_of(copy: Mapping[str, Any]) -> str:
 
 def source_of(copy: Mapping[str, Any]) -> str:
     """Graph's id of the event that a copy is of, as the copy says; empty if it does not."""
+    return str(_origin(copy).get("source", ""))
+
+
+def is_superseded(copy: Mapping[str, Any]) -> bool:
+    """Whether a copy says that it represents no meeting any more (domain.md 2.16)."""
+    return _origin(copy).get("superseded") is True
+
+
+def _origin(copy: Mapping[str, Any]) -> Json:
     told = property_of(copy, "ArchiveSource")
-    return str(json.loads(told).get("source", "")) if told else ""
+    found: Json = json.loads(told) if told else {}
+    return found
 
 
 def property_of(copy: Mapping[str, Any], name: str) -> str:
