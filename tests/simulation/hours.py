@@ -31,7 +31,7 @@ def check_hours(
     for row in rows:
         record, copy = recorded.get(row["id"]), by_key.get(row["archive_key"])
         item = living.get(row["source_key"])
-        if row["source_key"] in unsure:
+        if row["source_key"] in unsure and row["state"] != "removed_by_owner":
             continue
         facts = {name: record[name] for name in _FACTS} if record is not None else {}
         found = counting.why_not(
