@@ -123,7 +123,7 @@ class LocalArchive:
         copy = self._rng.choice(copies)
         deleted, event_id = self._rng.random() < 0.5, UUID(copy["id"])
         self._person.touch_copy(copy)
-        events = self._host().app.local_events
+        events = self._host().app.calendars.local_events
         with suppress(AdminAssistantError), telemetry.bind(caller=self._owner, correlation="touch"):
             if deleted:
                 await events.delete(self._owner, self._calendar, event_id, ANY_VERSION)

@@ -275,13 +275,13 @@ class World:
             host = self.fleet.any()
             try:
                 with telemetry.bind(caller=self._admin, correlation="request"):
-                    started = await host.app.archiving.start_run(
+                    started = await host.app.archiving.service.start_run(
                         self._admin, self._configuration, start, end, mode
                     )
                 self._requested = started.run.id
                 if self.rng.random() < 0.9:
                     self.durable.start(started.run.id)
-                    await host.app.archiving.mark_dispatched(started.run.id)
+                    await host.app.archiving.service.mark_dispatched(started.run.id)
             except AdminAssistantError:
                 await asyncio.sleep(self.rng.uniform(0.1, 5.0))
                 continue
@@ -296,7 +296,7 @@ class World:
                 session.add(self._configured(configuration, self._owner_id, "Second"))
             self.verdict.facts["pairs entered"] = 1
         with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="pair"):
-            started = await host.app.archiving.start_run(
+            started = await host.app.archiving.service.start_run(
                 owner, configuration, FIRST_DAY, FIRST_DAY + timedelta(days=DAYS)
             )
             self.durable.start(started.run.id)
@@ -317,7 +317,7 @@ class World:
         host = self.fleet.any()
         with suppress(AdminAssistantError), telemetry.bind(caller=self._admin, correlation="cancel"):
             if self._requested is not None:
-                await host.app.archive_runs.cancel(self._admin, self._requested)
+                await host.app.archiving.runs.cancel(self._admin, self._requested)
 
     async def _rest(self, longest: float) -> None:
         """Until no run is open and no instance is active. The dispatcher ticks."""

@@ -122,7 +122,7 @@ class TestFailures:
         async def broken(*_: object, **__: object) -> None:
             raise RuntimeError("password=hunter2")
 
-        monkeypatch.setattr(stranger.app.health, "ready", broken)
+        monkeypatch.setattr(stranger.app.operation.health, "ready", broken)
         with caplog.at_level(logging.ERROR):
             response = await stranger("GET", "health/ready")
         document = problem(response, 500, "internal_error")
@@ -130,14 +130,14 @@ class TestFailures:
         assert "hunter2" in caplog.text
 
     async def test_an_unreachable_database_is_a_503_with_retry_after(self, stranger: Caller) -> None:
-        settings = stranger.app.settings.model_copy(
+        settings = stranger.app.foundations.settings.model_copy(
             update={
-                "database_url": type(stranger.app.settings.database_url)(
+                "database_url": type(stranger.app.foundations.settings.database_url)(
                     "postgresql+asyncpg://app@127.0.0.1:1/none"
                 )
             }
         )
-        stranger.app.settings = settings
+        stranger.app.foundations.settings = settings
         response = await stranger("GET", "v1/users", token=stranger.token("Admin"))
         problem(response, 503, "unavailable")
         assert int(response.headers["retry-after"]) >= 1

@@ -125,7 +125,7 @@ async def test_the_page_and_its_files_come_from_here_alone(stranger: Caller) -> 
         assert file.body
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert re.findall(r"https?://[^ ;]+", policy) == [stranger.app.settings.authority]
+    assert re.findall(r"https?://[^ ;]+", policy) == [stranger.app.foundations.settings.authority]
     assert b"SwaggerUIBundle" in (await stranger("GET", "docs/swagger-ui-bundle.js")).body
     start = (await stranger("GET", "docs/start.js")).body.decode()
     assert "validatorUrl: null" in start
@@ -196,5 +196,5 @@ async def test_a_person_who_signs_in_on_the_page_may_call(stranger: Caller) -> N
             "code_verifier": verifier,
         }
         token = (await browser.post(flow["tokenUrl"], data=form)).json()["access_token"]
-    caller = await stranger.app.tokens.validate(token)
+    caller = await stranger.app.identity.tokens.validate(token)
     assert {role.value for role in caller.roles} == {"Admin"}

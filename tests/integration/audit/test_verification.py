@@ -139,7 +139,7 @@ async def test_the_app_cannot_change_the_record(
 
 
 async def test_admins_and_auditors_verify_over_http_and_users_may_not(api: Client, people: People) -> None:
-    await api.app.audit_sealer.seal()
+    await api.app.operation.audit_sealer.seal()
     for token in (people.admin, people.auditor):
         found = (await api("GET", "v1/audit/verification", token=token)).json
         assert (found["intact"], found["sealed"], found["broken"], found["unsealed"]) == (True, 2, None, 0)
