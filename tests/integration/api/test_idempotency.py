@@ -179,7 +179,7 @@ async def test_a_twin_that_takes_long_is_waited_for_and_then_409(
     if elsewhere:
         # What another process knows of it is the row alone.
         fresh = idempotency.IdempotencyService(database, api.app.foundations.clock)
-        monkeypatch.setitem(api.app.__dict__, "idempotency", fresh)
+        monkeypatch.setattr(api.app.operation, "idempotency", fresh)
     twin = await add(api, "eve@example.com")
     problem(twin, 409, "request_under_way")
     assert twin.headers["retry-after"] in ("1", "2")

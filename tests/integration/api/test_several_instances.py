@@ -281,7 +281,7 @@ async def test_each_instance_counts_the_requests_of_a_caller_for_itself(
     instances: list[Instance], people: People, clock: StandingClock
 ) -> None:
     for at in instances:
-        at.app.__dict__["rate_limit"] = RateLimit(1, 2, clock)
+        at.app.identity.rate_limit = RateLimit(1, 2, clock)
     for at in instances:
         answers = [(await at("GET", "v1/me", token=people.ada.token)).status for _ in range(3)]
         assert answers == [200, 200, 429]

@@ -143,7 +143,7 @@ async def test_a_part_that_hangs_holds_nothing_up(
 async def test_without_a_database_it_still_answers_and_names_no_address(stranger: Caller) -> None:
     stranger.durable = object()
     database = Database(make_settings(database_url="postgresql://app:hunter2@127.0.0.1:1/none"))
-    stranger.app.__dict__["database"] = database
+    stranger.app.foundations.database = database
     response = await stranger("GET", PATH, token=stranger.token("Admin"))
     await database.close()
     assert response.status == 200
