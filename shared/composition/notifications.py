@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.composition.foundations import Foundations
-    from shared.services.notifications.item_reminders import ActionItemReminders
     from shared.services.notifications.mailing import MailSending
     from shared.services.notifications.reading import NotificationService
-    from shared.services.notifications.reminding import OverlapReminders
+    from shared.services.notifications.reminding import Reminders
 
 
 class NotificationsRoom:
@@ -25,18 +24,19 @@ class NotificationsRoom:
         return NotificationService(self._base.database, self._base.clock, self._base.audit_writer)
 
     @cached_property
-    def overlap_reminders(self) -> "OverlapReminders":
+    def overlap_reminders(self) -> "Reminders":
         """Reminders of overlaps that wait."""
-        from shared.services.notifications.reminding import OverlapReminders
+        from shared.services.notifications.reminding import OVERLAPS, Reminders
 
-        return OverlapReminders(self._base.database, self._base.clock, self._base.audit_writer)
+        return Reminders(self._base.database, self._base.clock, self._base.audit_writer, OVERLAPS)
 
     @cached_property
-    def item_reminders(self) -> "ActionItemReminders":
+    def item_reminders(self) -> "Reminders":
         """Reminders of action items that wait."""
-        from shared.services.notifications.item_reminders import ActionItemReminders
 
-        return ActionItemReminders(self._base.database, self._base.clock, self._base.audit_writer)
+        from shared.services.notifications.reminding import ACTION_ITEMS, Reminders
+
+        return Reminders(self._base.database, self._base.clock, self._base.audit_writer, ACTION_ITEMS)
 
     @cached_property
     def mail(self) -> "MailSending":
