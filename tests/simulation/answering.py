@@ -36,6 +36,8 @@ class Answers:
     keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
     superseded: set[int] = field(default_factory=set)
+    #: Meetings about which something was answered: their copies may follow to another time.
+    answered: set[int] = field(default_factory=set)
     #: How many meetings more the owner said took place.
     more: Counter[int] = field(default_factory=Counter)
 
@@ -45,6 +47,8 @@ class Answers:
         if item["question"] == "likely_same" and (item["status"] == "open" or undone):
             self.asked |= set(meetings)
             self.keys |= {event["source_key"] for event in events if event["side"] == "new"}
+        if item["answer"] is not None:
+            self.answered |= set(meetings)
         if item["answer"] in SUPERSEDES:
             self.superseded |= set(meetings)
         if item["answer"] in ADDS:

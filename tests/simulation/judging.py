@@ -2,8 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import Enum
+from itertools import product
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,13 +13,14 @@ from shared.database.engine import Database
 from tests.simulation import accounts, deciding, rule_counts
 from tests.simulation.answering import Answers
 from tests.simulation.archives import Archive
+from tests.simulation.asking import needless
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.hours import check_hours
 from tests.simulation.locked_periods import Frozen
 from tests.simulation.mailbox import Person
-from tests.simulation.minutes import Minutes, Past
+from tests.simulation.minutes import Minutes, Past, dragged_on
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
@@ -77,7 +79,10 @@ class Judge:
         self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
         self._snapshots: dict[UUID, Snapshot] = {}
         self._copied: set[str] = set()
-        self._stood: dict[str, Json] = {}
+        #: Copies as they stood last, and when. By Graph's id.
+        self._stood: dict[str, tuple[datetime, Json]] = {}
+        #: Meetings whose copy was seen to move from the past into what was to come, with its subject.
+        self._dragged: dict[int, str] = {}
         self._settled: list[Settled] = []
 
     def page(self, host: str, items: list[Json]) -> None:
@@ -130,7 +135,13 @@ class Judge:
     async def note_copies(self) -> list[Json]:
         """What stands in the archive now: it may not be gone later."""
         copies = await self._archive.copies()
-        self._stood |= {copy["id"]: copy for copy in copies}
+        at = EPOCH + timedelta(seconds=self._graph.trace.now())
+        self._dragged |= {
+            meeting_of(copy): str(copy["subject"])
+            for copy in copies
+            if (stood := self._stood.get(copy["id"])) is not None and dragged_on(*stood, copy)
+        }
+        self._stood |= {copy["id"]: (at, copy) for copy in copies}
         return copies
 
     async def look(self) -> None:
@@ -210,12 +221,18 @@ class Judge:
         }
         by_key = {archive_key_of(copy): meeting_of(copy) for copy in copies}
         by_row = {row["id"]: by_key.get(row["archive_key"], 0) for row in rows}
-        answers = Answers()
+        answers, asked = Answers(), list[tuple[str, str]]()
         for item in items:
             ours = [event for event in events if event["item_id"] == item["id"]]
             about = {by_source.get(event["source_id"], 0) for event in ours}
             about |= {by_row.get(event["archived_event_id"], 0) for event in ours}
             answers.take(item, ours, about - {0})
+            if item["question"] == "likely_same":
+                old, new = (
+                    [e["source_id"] for e in ours if e["side"] == side] for side in ("archived", "new")
+                )
+                asked += product(old, new)
+        self.verdict.problems += needless(self._person.moments, asked)
         return answers
 
     def _minutes(self, copies: list[Json], answers: Answers) -> list[str]:
@@ -227,7 +244,9 @@ class Judge:
             asked=answers.asked,
             superseded=answers.superseded,
             decided=bool(self._settled),
-            stood=self._stood,
+            stood={copy_id: copy for copy_id, (_, copy) in self._stood.items()},
+            dragged=self._dragged,
+            answered=answers.answered,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )
         minutes = Minutes(past, copies, self._policies)

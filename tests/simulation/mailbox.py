@@ -60,6 +60,8 @@ class Person:
         self.moments: list[Moment] = []
         #: How many meetings at most the person would say took place, by ``meeting_of``.
         self.meetings: Counter[int] = Counter()
+        #: Meetings whose event came again under another id.
+        self.remade: set[int] = set()
         #: Meetings that were entered again where it is certain that their owner is asked; nobody edits them.
         self.settled: set[int] = set()
         #: Whether some run was to take the source as it is: then nothing waits (domain.md 2.10).
@@ -152,6 +154,7 @@ class Person:
     def made_again(self, event: Event) -> None:
         """An event comes again under another id; after it moved by more than a day, nobody knows it again."""
         number = self.about(event)
+        self.remade.add(number)
         if event.recurrence is not None:
             # Of a series the days that it showed once and shows no more may have taken place, too.
             shown = list(event.occurrences(_FAR))
@@ -160,10 +163,18 @@ class Person:
             if any(_date(each) not in now for each in items):
                 self.meetings[number] += len(shown)
             return
+        self.meetings[number] += self._went_far(number)
+
+    def moved(self, event: Event) -> None:
+        """A single event stands at another time now. What was made again first is known by nobody either."""
+        number = self.about(event)
+        self.meetings[number] += number in self.remade and self._went_far(number, event.span.start)
+
+    def _went_far(self, number: int, *now: datetime) -> bool:
+        """Whether the events of a meeting stood more than a day apart."""
         items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
-        starts = [datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items]
-        if starts and max(starts) - min(starts) > timedelta(days=1):
-            self.meetings[number] += 1
+        starts = [*now, *(datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items)]
+        return bool(starts) and max(starts) - min(starts) > timedelta(days=1)
 
     def enter(self, entry: Json) -> Event:
         """Put an event into the calendar."""

@@ -107,6 +107,8 @@ class MeetingEdits:
         elif event.span.start.replace(tzinfo=UTC) > EPOCH - timedelta(days=1):
             # It may have taken place, and takes place again.
             self._person.meetings[about] += 1
+        else:
+            self._person.moved(event)
 
     def rezone(self) -> None:
         """The same instants in another zone."""
@@ -176,13 +178,13 @@ class MeetingEdits:
         self._person.enter(entry)
 
     def enter_again_elsewhere(self) -> None:
-        """A meeting is deleted and entered again at another time of the day: likely the same one."""
+        """A meeting is deleted and entered again at another time within a day: likely the same one."""
         event = self._person.pick(series=False)
         if event is None or event.span.all_day:
             return
-        by = timedelta(minutes=15 * self._rng.choice((-8, -4, -2, 2, 4, 8)))
+        by = timedelta(minutes=15 * self._rng.choice((-90, -8, -4, -2, 2, 4, 8, 90)))
         entry = copied(event) | shifted(event, by)
-        number, certain = self._person.about(event), self._person.is_untouched(event) and _same_day(event, by)
+        number, certain = self._person.about(event), self._person.is_untouched(event) and _is_near(event, by)
         self._person.delete(event)
         self._person.enter(entry)
         if certain and entry["showAs"] != "free" and modifies(entry["subject"]) is None:
@@ -218,10 +220,13 @@ class MeetingEdits:
         return {"organizer": {"emailAddress": {"address": "carla@example.test", "name": "Carla"}}}
 
 
-def _same_day(event: Event, by: timedelta) -> bool:
-    """Whether an event stays on its local date, in every archive of its calendar."""
-    start = datetime.fromisoformat(raw_json(event)["start"]["dateTime"]).replace(tzinfo=UTC)
-    return all(
+def _is_near(event: Event, by: timedelta) -> bool:
+    """Whether its owner is asked: it stays on its local date in every archive, or both times are past."""
+    start, end = (
+        datetime.fromisoformat(raw_json(event)[name]["dateTime"]).replace(tzinfo=UTC)
+        for name in ("start", "end")
+    )
+    return max(end, end + by) < EPOCH - timedelta(days=1) or all(
         start.astimezone(ZoneInfo(zone)).date() == (start + by).astimezone(ZoneInfo(zone)).date()
         for zone in ARCHIVE_ZONES
     )

@@ -10,7 +10,8 @@ as people know it. So does each copy. Three things are judged, meeting by meetin
   took place. The person who makes the edits knows. A series moved by an hour is the same five meetings. One
   entered again is the same.
 - Nothing is lost. What the calendar showed unchanged from the day it was entered is covered by a copy. A copy
-  that existed once stays, and counts as long as nobody said otherwise.
+  that existed once stays, and counts as long as nobody said otherwise. If it had ended, it does not move into
+  the future.
 """
 
 from collections import Counter, defaultdict
@@ -26,6 +27,8 @@ type Span = tuple[int, int]
 
 # How far from a meeting an entry may begin that is about it (domain.md 4).
 _NEAR_MINUTES = 6
+# How wrong the clocks of hosts may be.
+_CLOCKS_MINUTES = 60
 # How far the clocks of the world are from UTC.
 _DAY_EDGE = 14 * 60
 
@@ -43,6 +46,10 @@ class Past:
     asked: Set[int]
     #: The copies that stood at some moment of rest, by Graph's id.
     stood: Mapping[str, Json]
+    #: Meetings whose copy was seen to move from the past into the future, with its subject.
+    dragged: Mapping[int, str] = field(default_factory=dict)
+    #: Meetings about which their owner answered something.
+    answered: Set[int] = frozenset()
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
     superseded: Set[int] = frozenset()
     #: Whether the owner decided some overlap: then what overlaps may be left out, whatever the policy.
@@ -83,7 +90,7 @@ class Minutes:
         ]
         for number, meeting in sorted(self._meetings.items()):
             problems += self._doubled(number, meeting)
-        return [*problems, *self._lost(), *self._fallen()]
+        return [*problems, *self._lost(), *self._fallen(), *self._dragged()]
 
     @property
     def counted(self) -> int:
@@ -173,6 +180,20 @@ class Minutes:
             elif _counts(copy) and not _counts(now[copy_id]) and number not in free | self._past.superseded:
                 problems.append(f"the copy {copy['subject']!r} of meeting {number} counts no more")
         return problems
+
+    def _dragged(self) -> list[str]:
+        """Copies of what took place that followed their event to a later time (domain.md 2.4)."""
+        return [
+            f"the copy {subject!r} of meeting {number} moved from the past into the future"
+            for number, subject in self._past.dragged.items()
+            if number not in self._past.touched | self._past.answered
+        ]
+
+
+def dragged_on(at: datetime, before: Json, now: Json) -> bool:
+    """Whether a copy that had ended at an instant of rest stands after that instant now."""
+    rest = int(at.timestamp()) // 60
+    return _reach(before)[1] + _CLOCKS_MINUTES < rest < _reach(now)[0] - _CLOCKS_MINUTES
 
 
 def _look(item: Json) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.decision import Action, Candidate, Decision, KnownEvent, KnownOverlap
+from shared.domain.planning.candidate import Candidate, KnownEvent, KnownOverlap
+from shared.domain.planning.decision import Decision
 from shared.domain.planning.duplicates import separate_duplicates
 from shared.domain.planning.event_facts import event_facts
 from shared.domain.planning.overlaps import PlannedGroup
@@ -22,7 +23,6 @@ from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.window import Window
 
 __all__ = [
-    "Action",
     "Decision",
     "KnownEvent",
     "KnownOverlap",
@@ -77,7 +77,7 @@ class Planner:
 
         ``known`` are rows of the map. ``overlaps`` are memberships in stored groups that are not closed.
         Events of the margins create no decision, except for archived meetings that a modification of this
-        window changes (``Decision.margin``). If a key comes again before it is final, because the calendar
+        window changes (``margin``). If a key comes again before it is final, because the calendar
         changed during paging, the last version counts. Later it is ignored. Raises ValueError for an event
         without a key.
         """
@@ -187,7 +187,7 @@ class Planner:
             for candidate in batch:
                 if candidate.barred:
                     yield from self._own([self._pipeline.alone(candidate)])
-            standing, merges = separate_duplicates([each for each in batch if not each.barred])
+            standing, merges = separate_duplicates([each for each in batch if each.waits or not each.barred])
             yield from self._own(merges)
             for candidate in standing:
                 yield from self._own(self._pipeline.take(candidate))

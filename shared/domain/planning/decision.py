@@ -1,81 +1,27 @@
-"""What a plan decides for an event, and what it knows from the map (domain.md 2.3, 2.4, 2.13)."""
+"""What a plan decides for an event (domain.md 2.3, 2.4, 2.13)."""
 
 from copy import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.event_facts import EventFacts
+from shared.domain.planning.candidate import Candidate, KnownEvent
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
 
-_MAY_HAVE_COPY = (
-    ArchivedEventState.PRESENT,
-    ArchivedEventState.SOURCE_DELETED,
-    ArchivedEventState.CONSUMED,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownOverlap:
-    """An event's place in a stored group of overlapping events (domain.md 5.9)."""
-
-    group_id: str
-    opened_at: datetime
-    #: The size of the group.
-    member_count: int
-    #: The revision stored with the member.
-    revision: str
-    #: Its owner resolved the group, or it expired. False if rules resolved it, because they run again.
-    decided: bool = False
-    #: What that decision means for this event.
-    kept: bool = False
-    #: Its owner is asked.
-    waiting: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class KnownEvent:
-    """One row of the map."""
-
-    source_key: str
-    state: ArchivedEventState
-    revision: str
-    #: The representative of a merged event, or the meeting of a consumed one.
-    merged_into: str | None
-    #: Its last write failed or was never done (domain.md 2.2).
-    pending: bool
-    #: A copy of its own was made. A source may vanish before it is archived.
-    has_copy: bool = True
-    #: Its copy is shown free: it was archived alone, and then its meeting consumed it.
-    shown_free: bool = False
-    left_out: LeftOut | None = None
-    #: They made the times of its copy.
-    modifications: tuple[Modification, ...] = ()
-    #: Not written because the owner had edited the copy. A retry would be refused again.
-    conflict_revision: str | None = None
-    #: Without a copy: its creation may be sent already, or soon. False for rows of a plan that ended early.
-    under_way: bool = True
-
-    @property
-    def archived(self) -> bool:
-        """Whether its own copy is in the archive calendar, as far as known."""
-        return self.has_copy and self.state in _MAY_HAVE_COPY
-
 
 class Action(StrEnum):
-    """What to do for a source event."""
+    """The name of each kind of decision, for counts and the API."""
 
     CREATE = "create"
     UPDATE = "update"
     UNCHANGED = "unchanged"
     MERGE = "merge"
-    #: Do nothing: the owner deleted the copy.
     REMOVED_BY_OWNER = "removed_by_owner"
-    #: Do nothing: the owner's edit of the copy stays.
     EDITED_BY_OWNER = "edited_by_owner"
     CONSUME = "consume"
     LEAVE_OUT = "leave_out"
@@ -83,78 +29,173 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do for one source key."""
+class ModifiedTimes:
+    """The times that modifications give to an event (domain.md 4). UTC."""
 
-    source_key: str
-    action: Action
-    #: The present revision, with modifications.
-    revision: str
-    #: The key that a MERGE points to, or the meeting of a CONSUME.
-    representative: str | None = None
-    #: For a CREATE or FLAG of an event that was merged into a key which is no duplicate any more. If the
-    #: source of that key is gone, this event takes over its copy (domain.md 2.9).
-    formerly: str | None = None
-    #: False if the map already has all of it.
-    changed: bool = True
-    #: UTC. ``start`` and ``end`` are set on writes and FLAGs if ``modifications`` changed the times.
-    start: datetime | None = None
-    end: datetime | None = None
-    modifications: tuple[Modification, ...] = ()
-    #: ``sensitivity`` and ``show_as`` are set on writes if automation changes them in the copy (domain.md 6).
-    sensitivity: str | None = None
-    show_as: str | None = None
-    #: Why a LEAVE_OUT leaves the event out.
-    reason: LeftOut | None = None
-    #: The label of the overlap of a FLAG or LEAVE_OUT.
-    group: str | None = None
-    #: Updates a meeting of another window (domain.md 4.8). It is no event of this run.
-    margin: bool = False
+    start: datetime
+    end: datetime
+    modifications: tuple[Modification, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An event on its way through the plan, with what is stored about it."""
+class Shown:
+    """What a copy shows differently from its source. None: as in the source."""
 
-    facts: EventFacts
-    known: KnownEvent | None
-    #: It belongs to the window (domain.md 2.2).
-    owned: bool
-    overlap: KnownOverlap | None = None
-    #: As in ``ReadEvent``; ``waits`` too.
-    left_out: LeftOut | None = None
-    waits: bool = False
-
-    @property
-    def barred(self) -> bool:
-        """Whether it takes part in no rule: it waits, is left out before all rules, or is superseded."""
-        return self.waits or self.left_out is not None or self.superseded
-
-    @property
-    def superseded(self) -> bool:
-        """Whether its copy represents no meeting any more, on its owner's word (domain.md 2.16)."""
-        return self.known is not None and self.known.state is ArchivedEventState.SUPERSEDED
-
-    @property
-    def archived(self) -> bool:
-        """Whether it has a copy."""
-        return self.known is not None and self.known.archived
+    times: ModifiedTimes | None = None
+    #: ``sensitivity`` and ``show_as`` are set if automation changes them (domain.md 6).
+    sensitivity: str | None = None
+    show_as: str | None = None
 
 
-def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
+AS_SOURCE = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What each kind of decision says about one source key."""
+
+    source_key: str
+    #: The present revision, with modifications.
+    revision: str
+    #: About a meeting of another window that a modification changes (domain.md 4.8). It is no event of this
+    #: run.
+    margin: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Create(_Decided):
+    """Write a new copy."""
+
+    action: ClassVar = Action.CREATE
+    shown: Shown = AS_SOURCE
+    #: The event was merged into this key, which is no duplicate any more. If the source of that key is gone,
+    #: this event takes over its copy (domain.md 2.9).
+    formerly: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update(_Decided):
+    """Write the present content over the copy."""
+
+    action: ClassVar = Action.UPDATE
+    shown: Shown = AS_SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(_Decided):
+    """Write nothing: the copy is as the source."""
+
+    action: ClassVar = Action.UNCHANGED
+    #: False if the map already has it present.
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedByOwner(_Decided):
+    """Do nothing: the owner deleted the copy."""
+
+    action: ClassVar = Action.REMOVED_BY_OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class EditedByOwner(_Decided):
+    """Do nothing: the owner's edit of the copy stays."""
+
+    action: ClassVar = Action.EDITED_BY_OWNER
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(_Decided):
+    """A duplicate, merged into ``representative``."""
+
+    action: ClassVar = Action.MERGE
+    representative: str
+    #: False if the map already has all of it.
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Consume(_Decided):
+    """A modification that a meeting consumed."""
+
+    action: ClassVar = Action.CONSUME
+    #: None if it stays consumed as the map has it.
+    meeting: str | None = None
+    #: False if the map already has all of it.
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOut(_Decided):
+    """An event that the archive does not take."""
+
+    action: ClassVar = Action.LEAVE_OUT
+    #: None if it stays left out as the map has it.
+    reason: LeftOut | None = None
+    #: The label of the overlap that leaves it out.
+    group: str | None = None
+    #: False if the map already has all of it.
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(_Decided):
+    """An event that waits for its owner."""
+
+    action: ClassVar = Action.FLAG
+    times: ModifiedTimes | None = None
+    #: The label of the overlap whose resolution it waits for.
+    group: str | None = None
+    #: As in ``Create``.
+    formerly: str | None = None
+    #: False if the map already has all of it.
+    changed: bool = True
+
+
+type Decision = (
+    Create | Update | Unchanged | RemovedByOwner | EditedByOwner | Merge | Consume | LeaveOut | Flag
+)
+"""What to do for one source event."""
+
+
+def times_of(decision: Decision) -> ModifiedTimes | None:
+    """The times with which modifications have the event written or kept, if they change them."""
+    match decision:
+        case Create() | Update():
+            return decision.shown.times
+        case Flag():
+            return decision.times
+        case Unchanged() | RemovedByOwner() | EditedByOwner() | Merge() | Consume() | LeaveOut():
+            return None
+
+
+def applied_modifications(decision: Decision) -> tuple[Modification, ...]:
+    """The modifications that change the times of the event."""
+    times = times_of(decision)
+    return times.modifications if times else ()
+
+
+def formerly_of(decision: Decision) -> str | None:
+    """The key that the event was merged into, and that is no duplicate any more (domain.md 2.9)."""
+    return decision.formerly if isinstance(decision, Create | Flag) else None
+
+
+def as_decided(event: SourceEvent, decision: Create | Update | Flag) -> SourceEvent:
     """The event as copy and record show it: true times, automation applied (domain.md 4, 6).
 
     Its slot is still the source's own start. The copy is matched by it if the source is gone (2.3).
     """
-    if decision.start is None and decision.sensitivity is None and decision.show_as is None:
+    shown = Shown(decision.times) if isinstance(decision, Flag) else decision.shown
+    times = shown.times
+    if times is not None:
+        slot = event.original_start or event.start
+        event = replace(event, original_start=slot, start=times.start, end=times.end)
+    if shown.sensitivity is None and shown.show_as is None:
         return event
     return replace(
         event,
-        original_start=(event.original_start or event.start) if decision.start else event.original_start,
-        start=decision.start or event.start,
-        end=decision.end or event.end,
-        sensitivity=decision.sensitivity or event.sensitivity,
-        show_as=decision.show_as or event.show_as,
+        sensitivity=shown.sensitivity or event.sensitivity,
+        show_as=shown.show_as or event.show_as,
     )
 
 
@@ -163,47 +204,49 @@ def own_row(known: KnownEvent | None) -> KnownEvent | None:
     return None if known is None or known.state is ArchivedEventState.MERGED else known
 
 
-def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) -> Decision:
+def compare(
+    key: str, revision: str, known: KnownEvent | None, mode: RunMode, shown: Shown = AS_SOURCE
+) -> Decision:
     """Compare an event that is archived alone with its row (domain.md 2.4, 2.10)."""
     row = own_row(known)
     if row is None:
-        return Decision(key, Action.CREATE, revision, formerly=known.merged_into if known else None)
-    replace = mode is RunMode.REPLACE
+        return Create(key, revision, shown, formerly=known.merged_into if known else None)
+    replaces = mode is RunMode.REPLACE
     if row.state is ArchivedEventState.REMOVED_BY_OWNER:
-        if not replace:
-            return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
+        if not replaces:
+            return RemovedByOwner(key, revision)
         # Only the write shows whether the copy is really gone. Only then is it created again (2.10).
-        return Decision(key, Action.UPDATE if row.has_copy else Action.CREATE, revision)
-    if row.state is ArchivedEventState.SUPERSEDED and not replace:
-        return Decision(key, Action.UNCHANGED, revision, changed=False)
+        return Update(key, revision, shown) if row.has_copy else Create(key, revision, shown)
+    if row.state is ArchivedEventState.SUPERSEDED and not replaces:
+        return Unchanged(key, revision, changed=False)
     if not row.archived and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
-        return Decision(key, Action.CREATE, revision)
-    if replace:
-        return Decision(key, Action.UPDATE, revision)
+        return Create(key, revision, shown)
+    if replaces:
+        return Update(key, revision, shown)
     if row.revision != revision and row.conflict_revision == revision:
-        return Decision(key, Action.EDITED_BY_OWNER, revision, changed=False)
+        return EditedByOwner(key, revision)
     if row.pending or row.shown_free or row.revision != revision:
-        return Decision(key, Action.UPDATE, revision)
-    return Decision(key, Action.UNCHANGED, revision, changed=row.state is not ArchivedEventState.PRESENT)
+        return Update(key, revision, shown)
+    return Unchanged(key, revision, changed=row.state is not ArchivedEventState.PRESENT)
 
 
-def compare_again(decided: Decision, known: KnownEvent | None, mode: RunMode) -> Decision:
+def compare_again(decided: Create | Flag, known: KnownEvent | None, mode: RunMode) -> Decision:
     """Compare a decided write with its row, which changed hands since (domain.md 2.9)."""
-    now = compare(decided.source_key, decided.revision, known, mode)
-    return replace(decided, action=now.action, changed=now.changed, formerly=None)
+    shown = decided.shown if isinstance(decided, Create) else Shown(decided.times)
+    now = compare(decided.source_key, decided.revision, known, mode, shown)
+    return replace(now, formerly=None) if isinstance(now, Create) else now
 
 
-def merge(candidate: Candidate, standing: set[str]) -> Decision:
+def merge(candidate: Candidate, standing: set[str]) -> Merge:
     """Merge it into its present representative, or into the smallest key (domain.md 2.9)."""
     facts, known = candidate.facts, candidate.known
     into = known.merged_into if known and known.state is ArchivedEventState.MERGED else None
-    if known is not None and into in standing:
-        changed = known.revision != facts.revision
-        return Decision(facts.key, Action.MERGE, facts.revision, representative=into, changed=changed)
-    return Decision(facts.key, Action.MERGE, facts.revision, representative=min(standing))
+    if known is not None and into is not None and into in standing:
+        return Merge(facts.key, facts.revision, into, changed=known.revision != facts.revision)
+    return Merge(facts.key, facts.revision, min(standing))
 
 
-def consume(candidate: Candidate, meeting: str) -> Decision:
+def consume(candidate: Candidate, meeting: str) -> Consume:
     """A modification that its meeting consumed (domain.md 4.6)."""
     facts, known = candidate.facts, candidate.known
     said = (
@@ -212,12 +255,12 @@ def consume(candidate: Candidate, meeting: str) -> Decision:
         and known.state is ArchivedEventState.CONSUMED
         and (known.merged_into, known.revision) == (meeting, facts.revision)
     )
-    return Decision(facts.key, Action.CONSUME, facts.revision, representative=meeting, changed=not said)
+    return Consume(facts.key, facts.revision, meeting, changed=not said)
 
 
 def leave_out(
     key: str, revision: str, known: KnownEvent | None, reason: LeftOut, group: str | None = None
-) -> Decision:
+) -> LeaveOut:
     """An event that the archive does not take (domain.md 2.7, 5.4)."""
     said = (
         known is not None
@@ -225,10 +268,16 @@ def leave_out(
         and known.state is ArchivedEventState.LEFT_OUT
         and (known.left_out, known.revision) == (reason, revision)
     )
-    return Decision(key, Action.LEAVE_OUT, revision, changed=not said, reason=reason, group=group)
+    return LeaveOut(key, revision, reason, group, changed=not said)
 
 
-def flag(key: str, revision: str, known: KnownEvent | None, group: str | None = None) -> Decision:
+def flag(
+    key: str,
+    revision: str,
+    known: KnownEvent | None,
+    group: str | None = None,
+    times: ModifiedTimes | None = None,
+) -> Flag:
     """An event that waits for the resolution of its overlap or for another answer (2.16, 5.3)."""
     said = (
         known is not None
@@ -237,4 +286,17 @@ def flag(key: str, revision: str, known: KnownEvent | None, group: str | None = 
     )
     merged = known is not None and known.state is ArchivedEventState.MERGED
     formerly = known.merged_into if known is not None and merged else None
-    return Decision(key, Action.FLAG, revision, formerly=formerly, changed=not said, group=group)
+    return Flag(key, revision, times, group, formerly, changed=not said)
+
+
+def stay_aside(key: str, known: KnownEvent) -> Flag | LeaveOut | Consume | None:
+    """What keeps an event that waits or is left out as the map has it. None if it is neither."""
+    match known.state:
+        case ArchivedEventState.FLAGGED:
+            return Flag(key, known.revision, changed=False)
+        case ArchivedEventState.LEFT_OUT:
+            return LeaveOut(key, known.revision, changed=False)
+        case ArchivedEventState.CONSUMED:
+            return Consume(key, known.revision, changed=False)
+        case _:
+            return None

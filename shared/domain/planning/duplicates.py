@@ -2,24 +2,33 @@
 
 from collections.abc import Sequence
 
-from shared.domain.planning.decision import Candidate, Decision, merge
+from shared.domain.planning.candidate import Candidate
+from shared.domain.planning.decision import Merge, merge
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
-def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Decision]]:
+def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Merge]]:
     """The events that are archived themselves, and the merges of the others.
 
     An archived event keeps its copy. If none is archived, one represents all: a known key first, then the
-    smallest key.
+    smallest key. Events that wait for a person are decided elsewhere. If none is archived, the others wait
+    with them: they are merged into one that waits.
     """
     if len(batch) == 1:
-        return list(batch), []
+        return [each for each in batch if not each.waits], []
     groups: dict[bytes, list[Candidate]] = {}
     for candidate in batch:
         groups.setdefault(candidate.facts.duplicate, []).append(candidate)
     standing: list[Candidate] = []
-    merges: list[Decision] = []
-    for group in groups.values():
+    merges: list[Merge] = []
+    for duplicates in groups.values():
+        waiting = {candidate.facts.key for candidate in duplicates if candidate.waits}
+        group = [candidate for candidate in duplicates if not candidate.waits]
+        if not group:
+            continue
+        if waiting and not any(_claims(candidate) for candidate in group):
+            merges += [merge(candidate, waiting) for candidate in group]
+            continue
         own = [candidate for candidate in group if _claims(candidate)] or [min(group, key=_succession)]
         keys = {candidate.facts.key for candidate in own}
         standing += own

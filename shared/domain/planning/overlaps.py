@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from shared.domain.overlaps.groups import Interval
 from shared.domain.overlaps.rules import Member, OverlapPolicy, ResolutionStep, Verdict, resolve
-from shared.domain.planning.decision import Candidate, KnownOverlap
+from shared.domain.planning.candidate import Candidate, KnownOverlap
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archived_event import ArchivedEventState

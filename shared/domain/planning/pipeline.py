@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from shared.domain.events.revision import modified_revision
 from shared.domain.overlaps.groups import Interval, OverlapSweep, may_overlap
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
+from shared.domain.planning.candidate import Candidate
 from shared.domain.planning.decision import (
-    Action,
-    Candidate,
     Decision,
+    ModifiedTimes,
+    Shown,
     compare,
     consume,
     flag,
     leave_out,
+    stay_aside,
 )
 from shared.domain.planning.modifications import TOLERANCE, Judged, Meeting, Modification, ModificationSweep
 from shared.domain.planning.overlaps import GroupStatus, PlannedGroup, TimedEvent, binding_drop, judge
@@ -125,10 +127,10 @@ class PlanPipeline:
         if reason is not None:
             return leave_out(facts.key, event.revision, known, reason)
         if known is not None and facts.start >= self._window.end and not known.archived:
-            waiting = _WAITING.get(known.state)
+            waiting = stay_aside(facts.key, known)
             if waiting is not None:
                 # The run of its new window sees its overlaps there.
-                return replace(waiting, source_key=facts.key, revision=known.revision)
+                return waiting
         return self._archive(event)
 
     def _judged(self, result: Judged) -> Iterator[Decision]:
@@ -236,7 +238,7 @@ class PlanPipeline:
             if event.key not in waiting:
                 continue
             if member.verdict is Verdict.FLAGGED:
-                yield _with_times(flag(event.key, event.revision, known, group.label), event)
+                yield flag(event.key, event.revision, known, group.label, _times(event))
             elif member.verdict is Verdict.DROPPED and not member.archived:
                 yield leave_out(event.key, event.revision, known, reason, group.label)
             else:
@@ -255,11 +257,7 @@ class PlanPipeline:
 
     def _archive(self, event: TimedEvent) -> Decision:
         """Compare the event with its row, including what its copy shows differently from its source."""
-        decision = compare(event.key, event.revision, event.candidate.known, self._mode)
-        if decision.action not in (Action.CREATE, Action.UPDATE):
-            return decision
         facts, policies = event.candidate.facts, self._policies
-        decision = _with_times(decision, event)
         sensitivity = archived_sensitivity(
             facts.sensitivity,
             personal=facts.personal,
@@ -269,20 +267,12 @@ class PlanPipeline:
         show_as = archived_show_as(
             facts.show_as, takes_place=facts.takes_place, out_of_office=policies.out_of_office
         )
-        if (sensitivity, show_as) == (facts.sensitivity, facts.show_as):
-            return decision
-        return replace(
-            decision,
-            sensitivity=sensitivity if sensitivity != facts.sensitivity else None,
-            show_as=show_as if show_as != facts.show_as else None,
+        shown = Shown(
+            _times(event),
+            sensitivity if sensitivity != facts.sensitivity else None,
+            show_as if show_as != facts.show_as else None,
         )
-
-
-_WAITING = {
-    ArchivedEventState.FLAGGED: Decision("", Action.FLAG, "", changed=False),
-    ArchivedEventState.LEFT_OUT: Decision("", Action.LEAVE_OUT, "", changed=False),
-    ArchivedEventState.CONSUMED: Decision("", Action.CONSUME, "", changed=False),
-}
+        return compare(event.key, event.revision, event.candidate.known, self._mode, shown)
 
 
 def _removed(candidate: Candidate) -> bool:
@@ -301,11 +291,10 @@ def _untouched(candidate: Candidate) -> TimedEvent:
     return TimedEvent(candidate, Interval(facts.key, facts.start, facts.end), facts.revision)
 
 
-def _with_times(decision: Decision, event: TimedEvent) -> Decision:
+def _times(event: TimedEvent) -> ModifiedTimes | None:
     if not event.modifications:
-        return decision
-    start, end = event.interval.start, event.interval.end
-    return replace(decision, start=start, end=end, modifications=event.modifications)
+        return None
+    return ModifiedTimes(event.interval.start, event.interval.end, event.modifications)
 
 
 def _as_met(candidate: Candidate, meeting: Meeting) -> TimedEvent:

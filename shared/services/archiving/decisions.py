@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,31 +12,26 @@ from shared.database.repositories.appointments.appointments import AppointmentRe
 from shared.database.repositories.archiving.archived_events import MapRow, SetAside
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.planning.archive_plan import Action, Decision, PlannedGroup
+from shared.domain.planning.archive_plan import Decision, PlannedGroup
+from shared.domain.planning.decision import (
+    Consume,
+    Create,
+    EditedByOwner,
+    Flag,
+    LeaveOut,
+    Merge,
+    RemovedByOwner,
+    Unchanged,
+    Update,
+    formerly_of,
+)
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.superseding import supersede
 
-_WRITES = (Action.CREATE, Action.UPDATE)
-_ASIDE = {
-    Action.CONSUME: ArchivedEventState.CONSUMED,
-    Action.LEAVE_OUT: ArchivedEventState.LEFT_OUT,
-    Action.FLAG: ArchivedEventState.FLAGGED,
-}
 _ARCHIVED = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
-_COUNTED_AS = {
-    Action.CREATE: "planned",
-    Action.UPDATE: "planned",
-    Action.UNCHANGED: "unchanged",
-    Action.MERGE: "merged",
-    Action.REMOVED_BY_OWNER: "conflict",
-    Action.EDITED_BY_OWNER: "conflict",
-    Action.CONSUME: "consumed",
-    Action.LEAVE_OUT: "left_out",
-    Action.FLAG: "flagged",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +87,9 @@ class DecisionWriter:
         self._private: set[str] = set()
         #: By key: the former representative's key and the decision. That representative is no duplicate any
         #: more.
-        self.heirs: dict[str, tuple[str, Decision]] = {}
+        self.heirs: dict[str, tuple[str, Create | Flag]] = {}
         #: Decisions that need a body which was not kept, by key.
-        self.bodiless: dict[str, Decision] = {}
+        self.bodiless: dict[str, Create | Update | Flag] = {}
 
     def note_private(self, events: Mapping[str, SourceEvent]) -> None:
         """Remember which of these events (by source key) are private. They are also counted separately."""
@@ -104,7 +100,7 @@ class DecisionWriter:
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
         """Keys of the decisions that need the event's body, to write it or to keep it for later."""
         free = self._free(decisions)
-        return {d.source_key for d in free if d.action in _WRITES or d.action is Action.FLAG}
+        return {d.source_key for d in free if isinstance(d, Create | Update | Flag)}
 
     async def carry_out(
         self,
@@ -119,18 +115,24 @@ class DecisionWriter:
             self._watch.grouped(groups)
         await self._keeper.store(session, groups)
         free = self._free(decisions)
-        await self._write(session, [d for d in free if d.action in _WRITES], material)
-        await self._flag(session, [d for d in free if d.action is Action.FLAG], material)
+        await self._write(session, [d for d in free if isinstance(d, Create | Update)], material)
+        await self._flag(session, [d for d in free if isinstance(d, Flag)], material)
         await self._context.operations(session).discard(
-            self._context.run_id, [d.source_key for d in decisions if d.action not in _WRITES]
+            self._context.run_id, [d.source_key for d in decisions if not isinstance(d, Create | Update)]
         )
         await self._map(session, free, material)
-        self.heirs |= {d.source_key: (d.formerly, d) for d in decisions if d.formerly is not None}
+        self.heirs |= {
+            d.source_key: (d.formerly, d)
+            for d in decisions
+            if isinstance(d, Create | Flag) and d.formerly is not None
+        }
 
     def _free(self, decisions: Sequence[Decision]) -> list[Decision]:
-        return [d for d in decisions if d.source_key not in self._open_keys and d.formerly is None]
+        return [d for d in decisions if d.source_key not in self._open_keys and formerly_of(d) is None]
 
-    async def _write(self, session: AsyncSession, writes: Sequence[Decision], material: Material) -> None:
+    async def _write(
+        self, session: AsyncSession, writes: Sequence[Create | Update], material: Material
+    ) -> None:
         here = [d for d in writes if d.source_key in material.events]
         await self._drafter.add_planned(session, here, material.events, material.rows, material.attachments)
         elsewhere = {d.source_key: d for d in writes if d.source_key not in material.events}
@@ -139,7 +141,7 @@ class DecisionWriter:
         promoted = await operations.promote(self._context.run_id, list(elsewhere))
         self.bodiless |= {key: d for key, d in elsewhere.items() if key not in promoted}
 
-    async def _flag(self, session: AsyncSession, flags: Sequence[Decision], material: Material) -> None:
+    async def _flag(self, session: AsyncSession, flags: Sequence[Flag], material: Material) -> None:
         """Store the appointment of each flagged event now, because its source may vanish (domain.md 5.3)."""
         overlaps = self._context.overlaps(session)
         wanted = set(await overlaps.unrecorded([d.source_key for d in flags]))
@@ -160,17 +162,19 @@ class DecisionWriter:
         now = self._ports.clock.now()
         archived_events = self._context.archived_events(session)
         merges = {
-            d.source_key: (d.representative or "", d.revision)
-            for d in free
-            if d.action is Action.MERGE and d.changed
+            d.source_key: (d.representative, d.revision) for d in free if isinstance(d, Merge) and d.changed
         }
         await archived_events.merge(merges, now)
-        aside = [self._set_aside(d, material) for d in free if d.action in _ASIDE and d.changed]
+        aside = [
+            self._set_aside(d, material)
+            for d in free
+            if isinstance(d, Consume | LeaveOut | Flag) and d.changed
+        ]
         appointments = AppointmentRepository(session)
         consumed = await archived_events.set_aside(aside, now)
         await appointments.mark_consumed(self._context.owner_id, consumed)
         await self._show_free(session, [each for each in aside if each.state is ArchivedEventState.CONSUMED])
-        again = [d.source_key for d in free if d.action is Action.UNCHANGED and d.changed]
+        again = [d.source_key for d in free if isinstance(d, Unchanged) and d.changed]
         back = await archived_events.set_present(again, now)
         await appointments.mark_source_present(self._context.owner_id, back)
 
@@ -182,20 +186,21 @@ class DecisionWriter:
         if archived:
             await supersede(session, self._context, self._drafter, archived, meetings)
 
-    def _set_aside(self, decision: Decision, material: Material) -> SetAside:
+    def _set_aside(self, decision: Consume | LeaveOut | Flag, material: Material) -> SetAside:
         event = material.events.get(decision.source_key)
-        return SetAside(
-            decision.source_key,
-            _ASIDE[decision.action],
-            decision.revision,
-            merged_into=decision.representative,
-            left_out=decision.reason,
-            start_at=None if event is None else self._context.owning_start(event),
-        )
+        start = None if event is None else self._context.owning_start(event)
+        set_aside = partial(SetAside, decision.source_key, revision=decision.revision, start_at=start)
+        match decision:
+            case Consume(meeting=meeting):
+                return set_aside(state=ArchivedEventState.CONSUMED, merged_into=meeting)
+            case LeaveOut(reason=reason):
+                return set_aside(state=ArchivedEventState.LEFT_OUT, left_out=reason)
+            case Flag():
+                return set_aside(state=ArchivedEventState.FLAGGED)
 
-    def keep_merged(self, heir: Decision) -> None:
+    def keep_merged(self, heir: Create | Flag, representative: str) -> None:
         """Keep the event merged. It is unknown whether the duplicate that has its copy is gone."""
-        self._count([replace(heir, action=Action.MERGE, formerly=None)])
+        self._count([Merge(heir.source_key, heir.revision, representative, changed=False)])
 
     def take_back(self, decision: Decision) -> None:
         """Withdraw a decision: what it counted is subtracted."""
@@ -205,13 +210,33 @@ class DecisionWriter:
         for decision in decisions:
             # Heirs are counted when they are decided again. A meeting of the margin belongs to another
             # window.
-            if decision.formerly is not None or decision.margin:
+            if formerly_of(decision) is not None or decision.margin:
                 continue
             self.counts["source"] += by
             unsettled = decision.source_key in self._open_keys
-            counted = "unsettled" if unsettled else _COUNTED_AS[decision.action]
+            counted = "unsettled" if unsettled else _counted_as(decision)
             self.counts[counted] += by
             if self._watch is not None:
                 self._watch.counted(decision, by, unsettled=unsettled)
             if decision.source_key in self._private:
                 self.private_counts[counted] += by
+
+
+def _counted_as(decision: Decision) -> str:
+    match decision:
+        case Create() | Update():
+            return "planned"
+        case Unchanged():
+            return "unchanged"
+        case Merge():
+            return "merged"
+        case RemovedByOwner() | EditedByOwner():
+            return "conflict"
+        case Consume():
+            return "consumed"
+        case LeaveOut():
+            return "left_out"
+        case Flag():
+            return "flagged"
+        case _:
+            assert_never(decision)

@@ -258,6 +258,9 @@ class MeetingDoubts:
         )
 
 
-def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
-    """Whether the event waited only for a row's write. It is in no group of overlapping events then."""
-    return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps
+def waits_for_nothing(row: MapRow, undecided: Collection[str]) -> bool:
+    """Whether the event waited only for a row's write or for an answer.
+
+    ``undecided`` are the events that an overlap makes wait, or made wait until it was decided.
+    """
+    return row.state is ArchivedEventState.FLAGGED and row.source_key not in undecided

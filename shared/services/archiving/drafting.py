@@ -19,8 +19,17 @@ from shared.domain.copies.archive_copy import (
 )
 from shared.domain.events.revision import modified_revision, revision, superseded_revision
 from shared.domain.events.source_event import SourceEvent, archive_key
-from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
-from shared.domain.planning.decision import as_decided, compare_again, own_row
+from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
+from shared.domain.planning.decision import (
+    Create,
+    Flag,
+    Update,
+    applied_modifications,
+    as_decided,
+    compare_again,
+    own_row,
+    times_of,
+)
 from shared.domain.planning.event_facts import automated
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
@@ -104,7 +113,7 @@ class OperationDrafter:
     async def add_planned(
         self,
         session: AsyncSession,
-        decisions: Sequence[Decision],
+        decisions: Sequence[Create | Update],
         events: Mapping[str, SourceEvent],
         rows: Mapping[str, MapRow],
         attachments: Mapping[str, int],
@@ -148,7 +157,7 @@ class OperationDrafter:
             payload = self._payload(event, key, row, content, create=True, superseded=superseded)
             self.zones_reported += payload.zone_reported
             body = Body(payload, {"source_gone": True, **record, "superseded": superseded}, content)
-            planned.append(self._operation(key, Action.CREATE, body, margin=False))
+            planned.append(self._operation(key, OperationAction.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
     async def add_superseding(
@@ -168,27 +177,25 @@ class OperationDrafter:
             event = recorded_event(record, row.source_id, row.original_start)
             payload = self._payload(event, key, row, content, create=False, superseded=True)
             self.zones_reported += payload.zone_reported
-            operation = self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True)
-            operation["action"] = str(OperationAction.SUPERSEDE)
-            planned.append(operation)
+            body = Body(payload, record, content)
+            planned.append(self._operation(key, OperationAction.SUPERSEDE, body, margin=True))
         await self._add(session, OperationState.PLANNED, planned)
 
-    async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
+    async def retime(self, session: AsyncSession, decisions: Sequence[Create | Update | Flag]) -> None:
         """Update drafts with the times that modifications have given to their events since (domain.md 4)."""
         operations = self._context.operations(session)
-        wanted = {decision.source_key: decision for decision in decisions if decision.start is not None}
+        wanted = {each.source_key: (each, times) for each in decisions if (times := times_of(each))}
         drafts = await operations.drafts(self._context.run_id, list(wanted))
         rows: list[DraftRow] = []
         for key, draft in drafts.items():
-            decision = wanted[key]
-            assert decision.start is not None and decision.end is not None  # noqa: S101, PT018
+            decision, times = wanted[key]
             payload, record = retimed_copy(
                 draft["payload"],
                 draft["record"],
-                decision.start,
-                decision.end,
+                times.start,
+                times.end,
                 decision.revision,
-                decision.modifications,
+                times.modifications,
             )
             rows.append(
                 {
@@ -205,37 +212,35 @@ class OperationDrafter:
         planner = Planner(self._context.window, mode, self._context.policies)
         return planner.decide_single(event, known_event(row))
 
-    def decide_heir(self, decided: Decision, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
+    def decide_heir(self, decided: Create | Flag, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
         """Compare the first decision, with its modifications, with the row as it is now.
 
         If the heir now has the copy, it is archived already. Without a copy, it waits until its overlap is
         resolved (5.3). If the event changed since, it is decided alone. The next run sees it together with
         the others.
         """
-        if applied_revision(event.event, decided.modifications) != decided.revision:
+        if applied_revision(event.event, applied_modifications(decided)) != decided.revision:
             return self.decide_again(row, event, mode)
-        if decided.action is Action.FLAG and row.copy_id is None:
+        if isinstance(decided, Flag) and row.copy_id is None:
             return replace(decided, formerly=None)
         return compare_again(decided, known_event(row), mode)
 
-    def record_of(
-        self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]
-    ) -> dict[str, Any]:
+    def record_of(self, decision: Flag, event: SourceEvent, attachments: Mapping[str, int]) -> dict[str, Any]:
         """What our record will say about the event, as decided. Times are ISO 8601."""
         return self._record(decision, event, self._shown(decision, event), attachments)
 
-    def _shown(self, decision: Decision, event: SourceEvent) -> SourceEvent:
+    def _shown(self, decision: Create | Update | Flag, event: SourceEvent) -> SourceEvent:
         return automated(as_decided(event, decision), self._context.policies)
 
     def _record(
         self,
-        decision: Decision,
+        decision: Create | Update | Flag,
         event: SourceEvent,
         shown: SourceEvent,
         attachments: Mapping[str, int],
     ) -> dict[str, Any]:
         return appointment_record(
-            shown, attachments.get(event.id, 0), source=event, modifications=decision.modifications
+            shown, attachments.get(event.id, 0), source=event, modifications=applied_modifications(decision)
         ) | {
             "revision": decision.revision,
             "owning_start": self._context.owning_start(event).isoformat(),
@@ -248,18 +253,19 @@ class OperationDrafter:
 
     def _row(
         self,
-        decision: Decision,
+        decision: Create | Update,
         event: SourceEvent,
         row: MapRow | None,
         attachments: Mapping[str, int],
     ) -> OperationRow:
         key = decision.source_key
         shown = self._shown(decision, event)
-        create = decision.action is Action.CREATE
+        create = isinstance(decision, Create)
         payload = self._payload(shown, key, row, decision.revision, create=create)
         self.zones_reported += payload.zone_reported
         body = Body(payload, self._record(decision, event, shown, attachments), decision.revision)
-        return self._operation(key, decision.action, body, margin=decision.margin)
+        action = OperationAction.CREATE if create else OperationAction.UPDATE
+        return self._operation(key, action, body, margin=decision.margin)
 
     def _payload(
         self,
@@ -283,14 +289,13 @@ class OperationDrafter:
             superseded=superseded,
         )
 
-    def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> OperationRow:
+    def _operation(self, key: str, action: OperationAction, body: Body, *, margin: bool) -> OperationRow:
         self._position += 1
-        create = action is Action.CREATE
         return {
             "id": str(uuid4()),
             "position": self._position,
             "source_key": key,
-            "action": str(OperationAction.CREATE if create else OperationAction.UPDATE),
+            "action": str(action),
             "margin": margin,
             "state": str(OperationState.DRAFT),
             "payload": body.payload.body,
@@ -303,10 +308,10 @@ def _iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.isoformat()
 
 
-def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:
+def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update:
     """The probable write for the event, without modifications that may still follow."""
     known = own_row(known_event(row)) if row is not None else None
     # A removed copy is written once more if it must be replaced (domain.md 2.10).
     removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
     archived = known is not None and (known.archived or removed)
-    return Decision(key, Action.UPDATE if archived else Action.CREATE, revision(event))
+    return Update(key, revision(event)) if archived else Create(key, revision(event))

@@ -135,12 +135,12 @@ class SourceMatcher:
         self,
         reads: dict[str, ReadEvent],
         rows: Mapping[str, MapRow],
-        overlaps: Collection[str],
+        undecided: Collection[str],
         reader: SourceReader,
     ) -> None:
         """Remember new events of a page. Events that an earlier run held back wait for a match."""
         for key, read in list(reads.items()):
-            held = key in rows and waits_for_nothing(rows[key], overlaps)
+            held = key in rows and waits_for_nothing(rows[key], undecided)
             if held and key not in self._matched:
                 self.doubts.waiting.add(key)
                 reads[key] = replace(read, waits=True)

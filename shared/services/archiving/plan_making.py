@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
+from shared.domain.planning.decision import applied_modifications
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.run_progress import RunStep, planning_percent
@@ -192,10 +193,12 @@ class PlanMaking:
         async with self._turn.session() as session:
             read = await self._reader.take(session, page)
             overlaps = await self._keeper.known(session, list(read.reads))
-            flagged = [key for key in overlaps if (row := read.rows.get(key)) and row.state is _FLAGGED]
+            # A group that nobody decides makes no event wait.
+            undecided = {key for key, group in overlaps.items() if group.waiting or group.decided}
+            flagged = [key for key in undecided if (row := read.rows.get(key)) and row.state is _FLAGGED]
             # An event stays new if it was flagged by a plan that stopped before it matched anything.
             unmatched = await self._context.identities(session).of_broken_plans(flagged)
-        self._matcher.note(read.reads, read.rows, overlaps.keys() - unmatched, self._reader)
+        self._matcher.note(read.reads, read.rows, undecided - unmatched, self._reader)
         events, rows = read.events, read.rows
         self._writer.note_private(events)
         fresh = {
@@ -212,7 +215,7 @@ class PlanMaking:
         for decision in decisions:
             # It moved while the pages were read. It is decided as an earlier page showed it.
             event = events.get(decision.source_key) if decision.source_key in waiting else None
-            if event and applied_revision(event, decision.modifications) != decision.revision:
+            if event and applied_revision(event, applied_modifications(decision)) != decision.revision:
                 del events[decision.source_key]
         held = self._held(decisions, events, known)
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]

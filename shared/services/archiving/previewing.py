@@ -17,7 +17,8 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.caller import Caller
-from shared.domain.planning.archive_plan import Action, Decision, PlannedGroup
+from shared.domain.planning.archive_plan import Decision, PlannedGroup
+from shared.domain.planning.decision import Action, Unchanged
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.window import Window
@@ -259,7 +260,7 @@ class _Rehearsal:
         named = [
             PreviewedEvent(decision, event.subject, event.start, event.end)
             for key, decision in self._decisions.items()
-            if decision.action is not Action.UNCHANGED and (event := self._events.get(key)) is not None
+            if not isinstance(decision, Unchanged) and (event := self._events.get(key)) is not None
         ]
         window = self._context.window
         named += [

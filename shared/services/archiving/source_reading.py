@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +31,7 @@ from shared.services.archiving.inheriting import hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
-from shared.services.archiving.source_lookup import read_places
+from shared.services.archiving.source_lookup import read_places, should_have_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,17 @@ class ReadPage:
     def events(self) -> dict[str, SourceEvent]:
         """The events as their copies follow them."""
         return {key: read.event for key, read in self.reads.items()}
+
+
+class Standing(Enum):
+    """What became of the representative of duplicates when no page shows it (domain.md 2.9)."""
+
+    #: It is gone, it moved to a later time (2.4), or nobody archives its calendar into the same archive.
+    LEFT = auto()
+    #: It exists, at another time or in a calendar that another configuration archives.
+    HERE = auto()
+    #: It could not be read, or a read by id finds it where a page should have shown it. Then one is stale.
+    UNKNOWN = auto()
 
 
 #: A read may be stale by at most this time (design.md, Archive).
@@ -141,22 +153,25 @@ class SourceReader:
             left |= moved
         return left
 
-    async def has_left(self, turn: PlanTurn, row: MapRow) -> bool:
-        """Whether the row's event left its duplicates and its copy behind (domain.md 2.9).
-
-        It moved to a later time (2.4), or to a calendar that nobody archives into the same archive.
-        """
+    async def standing_of(self, turn: PlanTurn, row: MapRow) -> Standing:
+        """Whether the row's event, which no page showed, stands in for its duplicates (domain.md 2.9)."""
         found, places = await read_places(self._ports, self._context, [row.source_id], self.unread)
         event, place = found.get(row.source_id), places.get(row.source_id)
+        if row.source_id in self.unread.ids or self.unread.holds(row.start_at):
+            return Standing.UNKNOWN
         if event is None:
-            return False
+            return Standing.LEFT
+        if should_have_shown(self._context, event, place):
+            return Standing.UNKNOWN
         async with turn.session() as session:
             if place is not None and place != self._context.source_calendar_id:
-                owner_id, configuration_id = self._context.owner_id, self._context.configuration_id
-                return (
-                    place not in await SharedArchiveRepository(session, owner_id, configuration_id).readers()
+                shared = SharedArchiveRepository(
+                    session, self._context.owner_id, self._context.configuration_id
                 )
-            return bool(await self.moved_on(session, {row.source_key: event}, {row.source_key: row}))
+                left = place not in await shared.readers()
+            else:
+                left = bool(await self.moved_on(session, {row.source_key: event}, {row.source_key: row}))
+        return Standing.LEFT if left else Standing.HERE
 
     async def moved_on(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]

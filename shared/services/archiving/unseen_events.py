@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
-from shared.domain.planning.archive_plan import Action, Decision, Planner
+from shared.domain.planning.archive_plan import Decision, Planner
+from shared.domain.planning.decision import Consume, Create, Flag, LeaveOut, Update, applied_modifications
 from shared.domain.planning.read_event import ReadEvent
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -16,14 +17,13 @@ from shared.services.archiving.drafting import OperationDrafter, applied_revisio
 from shared.services.archiving.matching import SourceMatcher, known_event
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_lookup import believed, read_places
-from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.source_reading import SourceReader, Standing
 from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
 # Read only the keys first. There are nearly always none.
 _KEYS = 1000
-_WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,17 @@ class UnseenEvents:
             await self._complete({key: bodiless[key] for key in keys[start : start + _CHUNK]})
         bodiless.clear()
 
-    async def _complete(self, decisions: dict[str, Decision]) -> None:
+    async def _complete(self, decisions: dict[str, Create | Update | Flag]) -> None:
         rows, reads, gone = await self._read_by_id(list(decisions))
         for decision in decisions.values():
             self._writer.take_back(decision)
         standing: list[Decision] = []
         for key, read in reads.items():
             decision = decisions[key]
-            as_planned = applied_revision(read.event, decision.modifications) == decision.revision
+            as_planned = applied_revision(read.event, applied_modifications(decision)) == decision.revision
             # Changed since its page was read. Decide it alone now; the next run sees it with the others.
             again = self._drafter.decide_again(rows[key], read, self._context.mode)
-            keeps = as_planned or decision.action is Action.FLAG
+            keeps = as_planned or isinstance(decision, Flag)
             standing.append(decision if keeps else replace(again, margin=decision.margin))
         await self._carry_out_by_id(standing, reads, rows, gone)
 
@@ -91,12 +91,12 @@ class UnseenEvents:
             if heir is None:
                 continue
             if former is not None and not self._planner.has_seen(former_key):
-                gone = await self._matcher.are_gone([former])
-                if self._matcher.is_open(former):
-                    # The representative may still exist and stand in for this event.
-                    self._writer.keep_merged(decided)
+                standing = await self._reader.standing_of(self._turn, former)
+                if standing is Standing.UNKNOWN:
+                    # The representative may still stand in for this event, or may have left its copy to it.
+                    self._writer.keep_merged(decided, former_key)
                     continue
-                if former_key in gone or await self._reader.has_left(self._turn, former):
+                if standing is Standing.LEFT:
                     await self._stand_in(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
@@ -149,7 +149,7 @@ class UnseenEvents:
         self._writer.counts["source"] += len(records)
         self._writer.counts["planned"] += len(records)
 
-    async def _decide_by_id(self, keys: list[str], *, heir: Decision | None = None) -> None:
+    async def _decide_by_id(self, keys: list[str], *, heir: Create | Flag | None = None) -> None:
         """Read events by id and decide each one alone. Only a 404 proves that an event is gone."""
         if not keys:
             return
@@ -207,7 +207,7 @@ class UnseenEvents:
         starts = {
             d.source_key: self._context.owning_start(events[d.source_key])
             for d in decisions
-            if d.action in _WAITING
+            if isinstance(d, Consume | LeaveOut | Flag)
         }
         async with self._turn.session() as session:
             await self._writer.carry_out(session, decisions, Material(events, rows, attachments))

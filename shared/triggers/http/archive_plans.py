@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.domain.planning.decision import Consume, LeaveOut, Merge, times_of
 from shared.schemas import archive_plans, base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import WRITERS, GraphAccess, Ownership
 
 if TYPE_CHECKING:
+    from shared.domain.planning.decision import Decision
     from shared.services.archiving.previewing import Preview, PreviewedEvent
 
 blueprint = new_blueprint()
@@ -82,14 +84,23 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
             merged_into=None,
             reason_code=None,
         )
+    times = times_of(decision)
     return archive_plans.PlannedEvent(
         source_key=decision.source_key,
         action=decision.action,
         subject=event.subject,
         start=event.start,
         end=event.end,
-        archived_start=decision.start,
-        archived_end=decision.end,
-        merged_into=decision.representative,
-        reason_code=decision.reason,
+        archived_start=times.start if times else None,
+        archived_end=times.end if times else None,
+        merged_into=_merged_into(decision),
+        reason_code=decision.reason if isinstance(decision, LeaveOut) else None,
     )
+
+
+def _merged_into(decision: Decision) -> str | None:
+    match decision:
+        case Merge(representative=key) | Consume(meeting=key):
+            return key
+        case _:
+            return None

@@ -118,6 +118,35 @@ async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_represent
     assert copy["id"] in {each["id"] for each in await world.copies()}
 
 
+async def test_a_duplicate_stays_merged_while_a_read_shows_the_representative_at_its_former_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Review", NINE, 60), event("Review", NINE, 60)], overlap_policy="flag")
+    await world.archive()
+    (copy,) = await world.copies()
+    (standing,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    before = await world.calendars.calendars_of(str(world.person_id), [standing["source_id"]])
+    await world.move(standing["source_id"], "Archive")
+    await world.add(event("Other", NINE + HOUR / 2, 60))
+    calendars_of = CalendarAdapter.calendars_of
+
+    async def stale_places(self: CalendarAdapter, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        asked: Collection[str] = set(ids) & before.keys()
+        return await calendars_of(self, mailbox, ids) | {key: before[key] for key in asked}
+
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarAdapter, "calendars_of", stale_places)
+        report = await world.archive()
+    assert (report["merged"], report["flagged"], adds_up(report)) == (1, 1, True)
+    report = await world.archive()
+    assert (report["merged"], report["flagged"], adds_up(report)) == (0, 1, True)
+    for group in await world.groups():
+        await world.drive(await world.resolve(group["id"]))
+    # The representative itself lies in the archive calendar now: its owner moved it there.
+    assert await world.subjects() == ["Other", "Review", "Review"]
+    assert copy["id"] in {each["id"] for each in await world.copies()}
+
+
 async def test_a_meeting_that_a_stopped_plan_flagged_is_matched_by_the_next_attempt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from shared.domain.action_items.items import Answer
 from shared.domain.copies.archive_copy import ARCHIVE_SOURCE_PROPERTY
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.test_overlaps import adds_up
@@ -337,4 +337,32 @@ async def test_a_duplicate_that_stays_gets_the_copy_before_anybody_is_asked(worl
     assert await world.items() == []
     assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T14:00"]
     assert copy["id"] in {each["id"] for each in await world.copies()}
+    await nothing_more(world)
+
+
+async def test_a_question_stays_whatever_overlap_was_recorded_before(world: World) -> None:
+    evening = event("Visit", DAY - 2 * HOUR, 16 * 60)
+    await world.open([event("Review", NINE), evening], overlap_policy="keep_all")
+    # A run of the day alone records the overlap with the event of the evening before.
+    await world.archive(DAY, DAY + 24 * HOUR)
+    assert [group["status"] for group in await world.groups()] == ["recorded"]
+    await world.delete((await world.source("Review"))["id"])
+    report = await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR)
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 0, True)
+    (item,) = await world.items()
+    again = await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR)
+    assert (again["flagged"], again["archived"], adds_up(again)) == (1, 0, True)
+    assert await world.items() == [item]
+
+
+async def test_duplicates_wait_with_the_one_that_waits_for_an_answer(world: World) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    await again_at(world, NINE + 5 * HOUR)
+    await world.add(event("Review", NINE + 5 * HOUR))
+    report = await world.archive()
+    assert (report["flagged"], report["merged"], report["archived"], adds_up(report)) == (1, 1, 0, True)
+    report = await world.answer(Answer.ONE_MEETING)
+    assert (report["updated"], report["merged"], report["archived"]) == (1, 1, 0)
+    assert (await counting(world), await hours(world)) == (["14:00"], 1.0)
     await nothing_more(world)

@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.action_items.items import Answer
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_previews import preview
 from tests.integration.archiving.test_same_meeting import HOUR, NINE, nothing_more

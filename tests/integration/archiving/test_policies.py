@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from shared.schemas.audit import AuditListQuery
 from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event

@@ -8,12 +8,13 @@ import pytest
 from shared import telemetry
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.roles import Role
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from shared.errors import NotFound
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.previewing import Preview, Previewer
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.world import DAY, World
+from tests.unit.domain.map_model import changes, end_of
 
 WEEK = timedelta(days=7)
 
@@ -48,7 +49,7 @@ async def test_what_is_planned_is_what_the_run_does(world: World) -> None:
     assert planned.counts == {Action.CREATE: 3, Action.CONSUME: 1, Action.MERGE: 1, Action.LEAVE_OUT: 1}
     assert planned.private == 1
     named = {each.subject: each.decision for each in planned.events if each.decision is not None}
-    assert named["Steering"].end == noon + timedelta(minutes=90)
+    assert end_of(named["Steering"]) == noon + timedelta(minutes=90)
     assert named["Extended"].action is Action.CONSUME
     (private,) = (each for each in planned.events if each.decision is None)
     assert (private.subject, private.start) == ("Private", DAY + timedelta(days=2))
@@ -57,7 +58,7 @@ async def test_what_is_planned_is_what_the_run_does(world: World) -> None:
     assert (report["archived"], report["consumed"], report["merged"], report["left_out"]) == (4, 1, 1, 1)
     again = await preview(world)
     assert (again.counts[Action.UNCHANGED], again.private) == (3, 1)
-    assert not any(each.decision.changed for each in again.events if each.decision is not None)
+    assert not any(changes(each.decision) for each in again.events if each.decision is not None)
 
 
 async def test_a_long_plan_names_as_many_as_were_asked_for(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared import telemetry
-from shared.domain.planning.archive_plan import Action
+from shared.domain.planning.decision import Action
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict
 from tests.integration.archiving.changed_series import (

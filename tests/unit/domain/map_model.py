@@ -7,15 +7,28 @@ from datetime import UTC, datetime
 
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import (
-    Action,
     Decision,
     KnownEvent,
     KnownOverlap,
     PlanFindings,
     Planner,
 )
+from shared.domain.planning.decision import (
+    Consume,
+    Create,
+    EditedByOwner,
+    Flag,
+    LeaveOut,
+    Merge,
+    RemovedByOwner,
+    Unchanged,
+    Update,
+    applied_modifications,
+    times_of,
+)
 from shared.domain.planning.overlaps import PlannedGroup
 from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.window import Window
@@ -92,31 +105,61 @@ def apply(decisions: Iterable[Decision], rows: MapRows) -> MapRows:
     for decision in decisions:
         key, revision = decision.source_key, decision.revision
         before = after.get(key)
-        match decision.action:
-            case Action.MERGE:
-                assert decision.representative is not None
-                after[key] = merged_row(key, decision.representative, revision)
-            case Action.CONSUME:
+        match decision:
+            case Merge(representative=representative):
+                after[key] = merged_row(key, representative, revision)
+            case Consume(meeting=meeting):
                 after[key] = row(
                     key,
                     revision,
                     state=ArchivedEventState.CONSUMED,
-                    merged_into=decision.representative,
+                    merged_into=meeting,
                     has_copy=before is not None and before.archived,
                 )
-            case Action.LEAVE_OUT:
-                after[key] = row(key, revision, state=ArchivedEventState.LEFT_OUT, left_out=decision.reason)
-            case Action.FLAG:
+            case LeaveOut(reason=reason):
+                after[key] = row(key, revision, state=ArchivedEventState.LEFT_OUT, left_out=reason)
+            case Flag():
                 after[key] = row(key, revision, state=ArchivedEventState.FLAGGED)
-            case Action.CREATE | Action.UPDATE:
-                after[key] = row(key, revision, modifications=decision.modifications)
-            case Action.UNCHANGED:
+            case Create() | Update():
+                after[key] = row(key, revision, modifications=applied_modifications(decision))
+            case Unchanged():
                 assert before is not None
                 if before.state is not ArchivedEventState.SUPERSEDED:
                     after[key] = replace(before, state=ArchivedEventState.PRESENT, merged_into=None)
-            case Action.REMOVED_BY_OWNER:
+            case RemovedByOwner() | EditedByOwner():
                 pass
     return after
+
+
+def changes(decision: Decision) -> bool:
+    """Whether the decision writes a copy or changes the map."""
+    match decision:
+        case Create() | Update():
+            return True
+        case RemovedByOwner() | EditedByOwner():
+            return False
+        case _:
+            return decision.changed
+
+
+def stands_for(decision: Decision) -> str | None:
+    """The representative of a merged event, or the meeting of a consumed one."""
+    match decision:
+        case Merge(representative=key) | Consume(meeting=key):
+            return key
+        case _:
+            return None
+
+
+def reason_of(decision: Decision) -> LeftOut | None:
+    """Why the event is left out."""
+    return decision.reason if isinstance(decision, LeaveOut) else None
+
+
+def end_of(decision: Decision) -> datetime | None:
+    """The end that modifications give to the event."""
+    times = times_of(decision)
+    return times.end if times else None
 
 
 def store(groups: Iterable[PlannedGroup], overlaps: Mapping[str, KnownOverlap]) -> Overlaps:

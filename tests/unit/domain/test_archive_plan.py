@@ -8,11 +8,12 @@ import pytest
 
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.archive_plan import Action, Decision, Planner
+from shared.domain.planning.archive_plan import Decision, Planner
+from shared.domain.planning.decision import Action, Create, Merge, Unchanged, Update
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.window import Window
-from tests.unit.domain.map_model import MapRows, merged_row, plan, row
+from tests.unit.domain.map_model import MapRows, changes, merged_row, plan, row, stands_for
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 
 WINDOW = Window(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 8, tzinfo=UTC), ZoneInfo("UTC"))
@@ -30,10 +31,10 @@ def decide(
 
 
 def test_a_new_event_is_created_and_an_archived_one_compared() -> None:
-    assert decide(EVENT)["s:a"] == Decision("s:a", Action.CREATE, NOW)
+    assert decide(EVENT)["s:a"] == Create("s:a", NOW)
     unchanged = decide(EVENT, rows={"s:a": row("s:a", NOW)})["s:a"]
-    assert unchanged == Decision("s:a", Action.UNCHANGED, NOW, changed=False)
-    assert decide(EVENT, rows={"s:a": row("s:a", "old")})["s:a"] == Decision("s:a", Action.UPDATE, NOW)
+    assert unchanged == Unchanged("s:a", NOW, changed=False)
+    assert decide(EVENT, rows={"s:a": row("s:a", "old")})["s:a"] == Update("s:a", NOW)
 
 
 def test_events_of_the_margins_create_no_decisions() -> None:
@@ -62,7 +63,7 @@ def test_the_row_of_an_event_says_what_is_left_to_do(
 
 def test_an_event_that_reappears_unchanged_must_be_marked_present_again() -> None:
     rows = {"s:a": row("s:a", NOW, state=ArchivedEventState.SOURCE_DELETED)}
-    assert decide(EVENT, rows=rows)["s:a"].changed
+    assert changes(decide(EVENT, rows=rows)["s:a"])
 
 
 def test_what_was_refused_for_the_owners_edit_is_not_tried_again_until_it_changes() -> None:
@@ -91,15 +92,15 @@ def twins(*names: str) -> list[SourceEvent]:
 def test_duplicates_are_archived_once_under_the_smallest_key() -> None:
     decided = decide(*twins("c", "a", "b"))
     assert decided["s:a"].action is Action.CREATE
-    assert decided["s:b"] == Decision("s:b", Action.MERGE, NOW, representative="s:a")
-    assert decided["s:c"].representative == "s:a"
+    assert decided["s:b"] == Merge("s:b", NOW, "s:a")
+    assert stands_for(decided["s:c"]) == "s:a"
 
 
 def test_an_occurrence_may_be_a_duplicate_of_a_single_event() -> None:
     occurrence = make_occurrence("M", NOON)
     decided = decide(EVENT, occurrence)
     assert decided["s:a"].action is Action.MERGE
-    assert decided["s:a"].representative == "o:M:2026-02-03"
+    assert stands_for(decided["s:a"]) == "o:M:2026-02-03"
 
 
 def test_same_time_and_subject_but_other_content_is_archived_each() -> None:
@@ -119,26 +120,26 @@ def test_same_time_and_subject_but_other_content_is_archived_each() -> None:
 def test_the_archived_one_represents_its_duplicates_whatever_its_key(state: ArchivedEventState) -> None:
     decided = decide(*twins("a", "b", "c"), rows={"s:c": row("s:c", NOW, state=state)})
     assert decided["s:c"].action is not Action.MERGE
-    assert (decided["s:a"].representative, decided["s:b"].representative) == ("s:c", "s:c")
+    assert (stands_for(decided["s:a"]), stands_for(decided["s:b"])) == ("s:c", "s:c")
 
 
 def test_duplicates_archived_each_before_stay_so_and_new_ones_join_the_smallest() -> None:
     decided = decide(*twins("a", "b", "c"), rows={"s:c": row("s:c", NOW), "s:b": row("s:b", NOW)})
     assert decided["s:b"].action is Action.UNCHANGED
     assert decided["s:c"].action is Action.UNCHANGED
-    assert decided["s:a"].representative == "s:b"
+    assert stands_for(decided["s:a"]) == "s:b"
 
 
 def test_a_merged_event_stays_with_its_representative_and_writes_nothing() -> None:
     rows = {"s:b": row("s:b", NOW), "s:c": row("s:c", NOW), "s:a": merged_row("s:a", "s:c", NOW)}
     decision = decide(*twins("a", "b", "c"), rows=rows)["s:a"]
-    assert decision == Decision("s:a", Action.MERGE, NOW, representative="s:c", changed=False)
+    assert decision == Merge("s:a", NOW, "s:c", changed=False)
 
 
 def test_a_merged_event_with_another_location_stays_merged_and_is_recorded_again() -> None:
     rows = {"s:a": row("s:a", NOW), "s:b": merged_row("s:b", "s:a", NOW)}
     decision = decide(EVENT, make_event("b", location="Room 9"), rows=rows)["s:b"]
-    assert (decision.action, decision.representative, decision.changed) == (Action.MERGE, "s:a", True)
+    assert (decision.action, stands_for(decision), changes(decision)) == (Action.MERGE, "s:a", True)
 
 
 def test_a_merged_event_that_later_differs_is_archived_alone() -> None:
@@ -146,22 +147,20 @@ def test_a_merged_event_that_later_differs_is_archived_alone() -> None:
     changed = make_event("b", body="minutes")
     decided = decide(EVENT, changed, rows=rows)
     assert decided["s:a"].action is Action.UNCHANGED
-    assert decided["s:b"] == Decision("s:b", Action.CREATE, revision(changed), formerly="s:a")
+    assert decided["s:b"] == Create("s:b", revision(changed), formerly="s:a")
 
 
 def test_when_the_representative_vanishes_the_next_one_may_take_over_its_copy() -> None:
     rows = {"s:b": merged_row("s:b", "s:gone", NOW), "s:c": merged_row("s:c", "s:gone", NOW)}
     decided = decide(*twins("a", "b", "c"), rows=rows)
-    assert decided["s:b"] == Decision("s:b", Action.CREATE, NOW, formerly="s:gone")
-    assert decided["s:a"].representative == "s:b"
-    assert decided["s:c"] == Decision("s:c", Action.MERGE, NOW, representative="s:b")
+    assert decided["s:b"] == Create("s:b", NOW, formerly="s:gone")
+    assert stands_for(decided["s:a"]) == "s:b"
+    assert decided["s:c"] == Merge("s:c", NOW, "s:b")
 
 
 def test_a_merged_event_joins_another_archived_duplicate_when_its_own_vanishes() -> None:
     rows = {"s:a": merged_row("s:a", "s:gone", NOW), "s:b": row("s:b", NOW)}
-    assert decide(*twins("a", "b"), rows=rows)["s:a"] == Decision(
-        "s:a", Action.MERGE, NOW, representative="s:b"
-    )
+    assert decide(*twins("a", "b"), rows=rows)["s:a"] == Merge("s:a", NOW, "s:b")
 
 
 def test_the_last_version_of_a_key_that_comes_twice_is_decided_once() -> None:
@@ -212,15 +211,15 @@ def test_all_day_duplicates_are_found_though_graph_sorts_them_by_another_midnigh
     timed = [make_event("t1", tokyo), make_event("t2", tokyo), make_event("u", honolulu)]
     events = [timed[0], make_all_day("d1", day), timed[1], timed[2], make_all_day("d2", day)]
     decided = decide(*events)
-    assert decided["s:t2"].representative == "s:t1"
-    assert decided["s:d2"].representative == "s:d1"
+    assert stands_for(decided["s:t2"]) == "s:t1"
+    assert stands_for(decided["s:d2"]) == "s:d1"
 
 
 def test_an_event_read_by_its_id_is_decided_alone() -> None:
     planner = Planner(WINDOW)
     moved = make_event("a", WINDOW.end + timedelta(days=20))
     decision = planner.decide_single(moved, row("s:a", "old"))
-    assert decision == Decision("s:a", Action.UPDATE, revision(moved))
+    assert decision == Update("s:a", revision(moved))
     assert planner.has_seen("s:a")
     assert planner.feed([EVENT], {}) == []
     assert planner.close() == []
@@ -228,8 +227,8 @@ def test_an_event_read_by_its_id_is_decided_alone() -> None:
 
 def test_a_merged_event_read_by_its_id_is_archived_alone() -> None:
     decision = Planner(WINDOW).decide_single(EVENT, merged_row("s:a", "s:r", NOW))
-    assert decision == Decision("s:a", Action.CREATE, NOW, formerly="s:r")
-    assert Planner(WINDOW).decide_single(EVENT, None) == Decision("s:a", Action.CREATE, NOW)
+    assert decision == Create("s:a", NOW, formerly="s:r")
+    assert Planner(WINDOW).decide_single(EVENT, None) == Create("s:a", NOW)
 
 
 def test_an_event_is_never_decided_by_page_and_by_id() -> None:

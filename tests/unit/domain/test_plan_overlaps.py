@@ -10,7 +10,8 @@ import pytest
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
-from shared.domain.planning.archive_plan import Action, KnownOverlap, Planner
+from shared.domain.planning.archive_plan import KnownOverlap, Planner
+from shared.domain.planning.decision import Action, Flag, applied_modifications, formerly_of
 from shared.domain.planning.overlaps import GroupStatus
 from shared.domain.planning.policies import PlanPolicies, default_overlap_policy
 from shared.domain.planning.purpose import LeftOut, Purpose
@@ -20,9 +21,13 @@ from tests.unit.domain.map_model import (
     OPENED,
     Overlaps,
     apply,
+    changes,
+    end_of,
     merged_row,
     plan_all,
+    reason_of,
     row,
+    stands_for,
     store,
 )
 from tests.unit.domain.planned_day import AUTO, EXTENSION, FLAG, KEEP_ALL, MEETING, WINDOW, actions, planned
@@ -53,10 +58,12 @@ def test_flag_archives_none_of_the_group_until_it_is_resolved() -> None:
     events = [*twins(), make_event("c", NOON + timedelta(hours=3))]
     result = planned(*events, policies=FLAG)
     assert actions(result) == {"a": "flag", "b": "flag", "c": "create"}
-    assert result.by_key["s:a"].group == result.groups[0].label
+    flagged = result.by_key["s:a"]
+    assert isinstance(flagged, Flag)
+    assert flagged.group == result.groups[0].label
     rows, overlaps = apply(result.decisions, {}), store(result.groups, {})
     again = planned(*events, rows=rows, overlaps=overlaps, policies=FLAG)
-    assert not any(decision.changed for decision in again.decisions)
+    assert not any(changes(decision) for decision in again.decisions)
     assert not again.groups[0].changed
     assert again.vanished_groups == frozenset()
 
@@ -65,8 +72,8 @@ def test_a_flagged_meeting_waits_with_the_times_of_its_modification() -> None:
     other = make_event("other", MEETING.start + timedelta(minutes=30), subject="Other")
     result = planned(MEETING, EXTENSION, other, policies=FLAG)
     flagged = result.by_key[f"s:{MEETING.id}"]
-    assert (flagged.action, flagged.end) == (Action.FLAG, EXTENSION.end)
-    assert [each.key for each in flagged.modifications] == [f"s:{EXTENSION.id}"]
+    assert (flagged.action, end_of(flagged)) == (Action.FLAG, EXTENSION.end)
+    assert [each.key for each in applied_modifications(flagged)] == [f"s:{EXTENSION.id}"]
     assert flagged.revision == next(
         member.revision for member in result.groups[0].members if member.source_key == flagged.source_key
     )
@@ -149,7 +156,7 @@ def test_auto_drops_by_rule_with_a_log_and_flags_what_remains() -> None:
     one, two = twins()
     result = planned(one, replace(two, show_as="tentative"), policies=AUTO)
     assert actions(result) == {"a": "create", "b": "leave_out"}
-    assert result.by_key["s:b"].reason is LeftOut.OVERLAP_RULE
+    assert reason_of(result.by_key["s:b"]) is LeftOut.OVERLAP_RULE
     assert result.groups[0].status is GroupStatus.RESOLVED
     assert [(step.key, step.because_of) for step in result.groups[0].log] == [("s:b", "s:a")]
     assert result.findings.overlaps_resolved == 1
@@ -184,7 +191,7 @@ def test_a_resolution_binds_as_long_as_the_members_are_the_same(policies: PlanPo
     overlaps = decided(twins(), "b")
     result = planned(*twins(), overlaps=overlaps, policies=policies)
     assert actions(result) == {"a": "leave_out", "b": "create"}
-    assert result.by_key["s:a"].reason is LeftOut.RESOLUTION
+    assert reason_of(result.by_key["s:a"]) is LeftOut.RESOLUTION
     assert (result.groups[0].status, result.groups[0].changed) == (GroupStatus.SETTLED, False)
 
 
@@ -289,7 +296,7 @@ def test_a_flagged_event_keeps_standing_for_its_duplicates() -> None:
     rows = apply(planned(one, replace(one, id="d"), two, policies=FLAG).decisions, {})
     result = planned(make_event("a"), one, replace(one, id="d"), two, rows=rows, policies=FLAG)
     assert actions(result) == {"a": "merge", "b": "flag", "d": "merge", "c": "flag"}
-    assert result.by_key["s:a"].representative == "s:b"
+    assert stands_for(result.by_key["s:a"]) == "s:b"
 
 
 def test_a_waiting_event_that_moved_to_a_later_day_waits_for_that_days_run() -> None:
@@ -297,12 +304,12 @@ def test_a_waiting_event_that_moved_to_a_later_day_waits_for_that_days_run() -> 
     for state in (ArchivedEventState.FLAGGED, ArchivedEventState.LEFT_OUT, ArchivedEventState.CONSUMED):
         known = row("s:a", state=state, has_copy=False)
         decision = Planner(WINDOW, policies=FLAG).decide_single(later, known)
-        assert not decision.changed
+        assert not changes(decision)
         assert decision.action in (Action.FLAG, Action.LEAVE_OUT, Action.CONSUME)
     earlier = make_event("a", WINDOW.start - timedelta(days=5))
     flagged = row("s:a", state=ArchivedEventState.FLAGGED)
     assert Planner(WINDOW, policies=FLAG).decide_single(earlier, flagged).action is Action.CREATE
-    assert Planner(WINDOW).decide_single(later, merged_row("s:a", "s:b")).formerly == "s:b"
+    assert formerly_of(Planner(WINDOW).decide_single(later, merged_row("s:a", "s:b"))) == "s:b"
 
 
 def test_the_policy_nobody_named_depends_on_the_purpose() -> None:

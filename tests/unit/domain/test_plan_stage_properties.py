@@ -14,7 +14,8 @@ from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent, source_key
 from shared.domain.overlaps.groups import Interval, may_overlap, overlap_groups
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
-from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
+from shared.domain.planning.decision import Action, times_of
 from shared.domain.planning.event_facts import EventFacts, event_facts
 from shared.domain.planning.modifications import Meeting, Modification
 from shared.domain.planning.policies import PlanPolicies
@@ -23,7 +24,7 @@ from shared.domain.planning.read_event import ReadEvent
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.window import Window, local_day_start
 from tests.support.modifications import apply_modifications
-from tests.unit.domain.map_model import MapRows, apply, plan_all, store
+from tests.unit.domain.map_model import MapRows, apply, changes, plan_all, reason_of, stands_for, store
 from tests.unit.domain.source_events import busy_calendars, make_event, seen_by
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -108,7 +109,7 @@ def test_the_plan_of_an_archived_window_is_empty(
     first = plan_all(SPRING, [events], rows, policies=policies)
     rows, overlaps = apply(first.decisions, rows), store(first.groups, {})
     again = plan_all(SPRING, pages_of(data, events), rows, policies=policies, overlaps=overlaps)
-    assert [d for d in again.decisions if d.changed] == []
+    assert [d for d in again.decisions if changes(d)] == []
     assert [group for group in again.groups if group.changed] == []
     assert again.vanished_groups == frozenset()
 
@@ -125,7 +126,8 @@ def test_no_minute_is_counted_twice_after_resolution(
     intervals = []
     for decision in plan_all(SPRING, [events], policies=policies).decisions:
         facts = event_facts(ReadEvent.of(by_key[decision.source_key]), ZONE, policies.travel_words)
-        start, end = decision.start or facts.start, decision.end or facts.end
+        times = times_of(decision)
+        start, end = (times.start, times.end) if times else (facts.start, facts.end)
         if decision.action is Action.CREATE and may_overlap(
             start,
             end,
@@ -146,12 +148,12 @@ def test_nothing_is_lost_without_a_word(events: list[SourceEvent], policies: Pla
     dropped = {step.key for group in result.groups for step in group.log}
     for key, decision in result.by_key.items():
         if decision.action is Action.LEAVE_OUT:
-            assert decision.reason is not None
-            assert (decision.reason == "overlap_rule") == (key in dropped)
+            assert reason_of(decision) is not None
+            assert (reason_of(decision) == "overlap_rule") == (key in dropped)
         if decision.action is Action.FLAG:
             assert verdicts[key] is Verdict.FLAGGED
         if decision.action is Action.CONSUME:
-            assert decision.representative in {source_key(event) for event in events}
+            assert stands_for(decision) in {source_key(event) for event in events}
 
 
 @settings(deadline=None, max_examples=60)
@@ -184,9 +186,9 @@ def test_the_times_and_groups_are_those_of_the_whole_calendar_at_once(events: li
     result = plan_all(SPRING, [events])
     for key, decision in result.by_key.items():
         if decision.action is Action.CONSUME:
-            assert decision.representative == consumed[key]
-        elif decision.modifications:
-            assert (decision.start, decision.end) == (times[key].start, times[key].end)
+            assert stands_for(decision) == consumed[key]
+        elif (modified := times_of(decision)) is not None:
+            assert (modified.start, modified.end) == (times[key].start, times[key].end)
         elif decision.action is Action.CREATE:
             assert key not in times or times[key].applied == ()
     owned = {source_key(event) for event in events if SPRING.owns(event)}

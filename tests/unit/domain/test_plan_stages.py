@@ -5,8 +5,16 @@ from copy import replace
 from datetime import timedelta
 
 from shared.domain.events.revision import revision
-from shared.domain.planning.archive_plan import Action, Decision, Planner
-from shared.domain.planning.decision import as_decided
+from shared.domain.planning.archive_plan import Planner
+from shared.domain.planning.decision import (
+    Action,
+    Consume,
+    Create,
+    ModifiedTimes,
+    Shown,
+    applied_modifications,
+    as_decided,
+)
 from shared.domain.planning.event_facts import automated
 from shared.domain.planning.modifications import Modification, ModificationKind
 from shared.domain.planning.policies import PlanPolicies
@@ -16,7 +24,11 @@ from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.window import Window
 from tests.unit.domain.map_model import (
     apply,
+    changes,
+    end_of,
+    reason_of,
     row,
+    stands_for,
 )
 from tests.unit.domain.planned_day import (
     AUTO,
@@ -41,12 +53,12 @@ def test_a_modification_is_consumed_and_its_meeting_archived_with_the_true_end()
         ModificationKind.EXTENDED,
         EXTENSION.start,
         EXTENSION.end,
-        decided["s:m"].modifications[0].categories,
+        applied_modifications(decided["s:m"])[0].categories,
     )
-    assert decided["s:m"] == Decision(
-        "s:m", Action.CREATE, LONGER, start=MEETING.start, end=EXTENSION.end, modifications=(applied,)
+    assert decided["s:m"] == Create(
+        "s:m", LONGER, Shown(ModifiedTimes(MEETING.start, EXTENSION.end, (applied,)))
     )
-    assert decided["s:x"] == Decision("s:x", Action.CONSUME, revision(EXTENSION), representative="s:m")
+    assert decided["s:x"] == Consume("s:x", revision(EXTENSION), "s:m")
 
 
 def test_an_archived_meeting_is_updated_when_a_modification_comes_and_when_it_vanishes() -> None:
@@ -54,9 +66,9 @@ def test_an_archived_meeting_is_updated_when_a_modification_comes_and_when_it_va
     result = planned(MEETING, EXTENSION, rows=plain)
     assert actions(result) == {"m": "update", "x": "consume"}
     after = apply(result.decisions, plain)
-    assert not any(decision.changed for decision in planned(MEETING, EXTENSION, rows=after).decisions)
+    assert not any(changes(decision) for decision in planned(MEETING, EXTENSION, rows=after).decisions)
     back = planned(MEETING, rows=after).by_key["s:m"]
-    assert (back.action, back.revision, back.end) == (Action.UPDATE, revision(MEETING), None)
+    assert (back.action, back.revision, end_of(back)) == (Action.UPDATE, revision(MEETING), None)
 
 
 def test_an_orphan_is_archived_as_it_is_and_counted() -> None:
@@ -74,14 +86,14 @@ def test_an_orphan_archived_before_is_consumed_and_its_copy_stays_known() -> Non
     assert rows["s:x"].has_copy
     alone = Planner(WINDOW, policies=KEEP_ALL, released={"s:x"})
     (again,) = [*alone.feed([EXTENSION], rows), *alone.close()]
-    assert (again.action, again.changed) == (Action.UNCHANGED, True)
+    assert (again.action, changes(again)) == (Action.UNCHANGED, True)
 
 
 def test_a_modification_stays_consumed_while_its_meeting_is_not_there_and_it_is_unchanged() -> None:
     rows = apply(planned(MEETING, EXTENSION).decisions, {})
     plan = Planner(WINDOW, policies=KEEP_ALL)
     (kept,) = [*plan.feed([EXTENSION], rows), *plan.close()]
-    assert (kept.action, kept.changed, kept.representative) == (Action.CONSUME, False, "s:m")
+    assert (kept.action, changes(kept), stands_for(kept)) == (Action.CONSUME, False, "s:m")
     assert plan.presumed == {"s:x": "s:m"}
     changed = Planner(WINDOW, policies=KEEP_ALL)
     later = replace(EXTENSION, end=EXTENSION.end + timedelta(minutes=5))
@@ -89,16 +101,25 @@ def test_a_modification_stays_consumed_while_its_meeting_is_not_there_and_it_is_
     assert (own.action, changed.presumed) == (Action.CREATE, {})
 
 
-def test_what_waits_or_is_no_day_of_its_series_takes_part_in_nothing() -> None:
+def test_duplicates_wait_with_what_waits_unless_one_is_archived() -> None:
     twin = replace(MEETING, id="twin")
     waiting = ReadEvent(twin, "s:twin", twin.start, waits=True)
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], {}), *plan.close()]}
-    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.CREATE, Action.FLAG)
+    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.MERGE, Action.FLAG)
+    assert stands_for(decided["s:m"]) == "s:twin"
+    rows = apply(planned(MEETING).decisions, {})
+    plan = Planner(WINDOW, policies=AUTO)
+    decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], rows), *plan.close()]}
+    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.UNCHANGED, Action.FLAG)
+
+
+def test_what_is_no_day_of_its_series_takes_part_in_nothing() -> None:
+    twin = replace(MEETING, id="twin")
     invented = ReadEvent(twin, "s:twin", twin.start, left_out=LeftOut.SERIES_CHANGED)
     plan = Planner(WINDOW, policies=AUTO)
     decided = {d.source_key: d for d in [*plan.feed([MEETING, invented], {}), *plan.close()]}
-    assert decided["s:twin"].reason is LeftOut.SERIES_CHANGED
+    assert reason_of(decided["s:twin"]) is LeftOut.SERIES_CHANGED
     assert decided["s:m"].action is Action.CREATE
 
 
@@ -152,18 +173,18 @@ def test_a_modification_after_midnight_is_applied_to_the_meeting_of_the_day_befo
     rows = {"s:m": row("s:m", revision(LATE_MEETING))}
     result = planned(LATE_MEETING, AFTER_MIDNIGHT, rows=rows)
     update = result.by_key["s:m"]
-    assert (update.action, update.margin, update.end) == (Action.UPDATE, True, AFTER_MIDNIGHT.end)
+    assert (update.action, update.margin, end_of(update)) == (Action.UPDATE, True, AFTER_MIDNIGHT.end)
     assert result.by_key["s:x"].action is Action.CONSUME
     after = apply(result.decisions, rows)
     again = planned(LATE_MEETING, AFTER_MIDNIGHT, rows=after)
-    assert [(d.source_key, d.changed) for d in again.decisions] == [("s:x", False)]
+    assert [(d.source_key, changes(d)) for d in again.decisions] == [("s:x", False)]
 
 
 def test_the_run_of_the_meeting_reads_its_modification_outside_the_window() -> None:
     before = Window(WINDOW.start - timedelta(days=1), WINDOW.start, WINDOW.zone)
     result = planned(LATE_MEETING, AFTER_MIDNIGHT, window=before)
     assert actions(result) == {"m": "create"}
-    assert result.by_key["s:m"].end == AFTER_MIDNIGHT.end
+    assert end_of(result.by_key["s:m"]) == AFTER_MIDNIGHT.end
 
 
 def test_margins_create_nothing_of_their_own() -> None:
@@ -185,16 +206,16 @@ def test_a_meeting_whose_modifications_may_be_outside_what_was_read_is_left_to_i
 
 
 def test_a_failed_meeting_read_by_its_id_keeps_its_modifications_while_they_fit() -> None:
-    applied = planned(MEETING, EXTENSION).by_key["s:m"].modifications
+    applied = applied_modifications(planned(MEETING, EXTENSION).by_key["s:m"])
     later = Window(WINDOW.end, WINDOW.end + timedelta(days=1), WINDOW.zone)
     rows = row("s:m", LONGER, pending=True, modifications=applied)
     decision = Planner(later).decide_single(MEETING, rows)
-    assert (decision.action, decision.revision, decision.end) == (Action.UPDATE, LONGER, EXTENSION.end)
+    assert (decision.action, decision.revision, end_of(decision)) == (Action.UPDATE, LONGER, EXTENSION.end)
     settled = replace(rows, pending=False)
     assert Planner(later).decide_single(MEETING, settled).action is Action.UNCHANGED
     moved = make_event("m", NOON + timedelta(hours=5))
     decision = Planner(later).decide_single(moved, settled)
-    assert (decision.action, decision.revision, decision.end) == (Action.UPDATE, revision(moved), None)
+    assert (decision.action, decision.revision, end_of(decision)) == (Action.UPDATE, revision(moved), None)
 
 
 def test_an_event_that_moved_into_the_margin_is_decided_as_it_is_seen_there() -> None:
@@ -206,7 +227,7 @@ def test_an_event_that_moved_into_the_margin_is_decided_as_it_is_seen_there() ->
     planner.close()
     assert not planner.has_seen("s:x")
     decision = planner.decide_single(extension, rows["s:x"])
-    assert (decision.action, decision.representative) == (Action.CONSUME, "s:m")
+    assert (decision.action, stands_for(decision)) == (Action.CONSUME, "s:m")
 
 
 # Purpose and privacy
@@ -221,7 +242,7 @@ def test_a_timesheet_leaves_out_what_is_no_work_and_says_why() -> None:
         make_event("travel", NOON + timedelta(hours=4), categories=(), subject="Drive to Acme"),
         policies=TIMESHEET,
     )
-    reasons = {key.removeprefix("s:"): decision.reason for key, decision in result.by_key.items()}
+    reasons = {key.removeprefix("s:"): reason_of(decision) for key, decision in result.by_key.items()}
     assert reasons == {
         "billed": None,
         "personal": LeftOut.PERSONAL,
@@ -235,7 +256,7 @@ def test_a_timesheet_leaves_out_what_is_no_work_and_says_why() -> None:
 def test_a_left_out_event_is_archived_once_it_is_work_and_stays_archived_after() -> None:
     lunch = make_event("a", categories=())
     rows = apply(planned(lunch, policies=TIMESHEET).decisions, {})
-    assert not planned(lunch, rows=rows, policies=TIMESHEET).by_key["s:a"].changed
+    assert not changes(planned(lunch, rows=rows, policies=TIMESHEET).by_key["s:a"])
     work = replace(lunch, categories=("Acme - billable",))
     result = planned(work, rows=rows, policies=TIMESHEET)
     assert actions(result) == {"a": "create"}
@@ -261,11 +282,11 @@ def test_privacy_automation_marks_personal_time_and_travel_on_writes_only() -> N
     drive = make_event("b", NOON + timedelta(hours=2), subject="Drive", show_as="free")
     work = make_event("c", NOON + timedelta(hours=4))
     decided = planned(lunch, drive, work, policies=policies).by_key
-    assert [(decided[key].sensitivity, decided[key].show_as) for key in ("s:a", "s:b", "s:c")] == [
-        ("private", "oof"),
-        ("private", None),
-        (None, "oof"),
-    ]
+    assert {key: each.shown for key, each in decided.items() if isinstance(each, Create)} == {
+        "s:a": Shown(sensitivity="private", show_as="oof"),
+        "s:b": Shown(sensitivity="private"),
+        "s:c": Shown(show_as="oof"),
+    }
     rows = {"s:a": row("s:a", revision(lunch))}
     assert planned(lunch, rows=rows, policies=policies).by_key["s:a"].action is Action.UNCHANGED
 
@@ -278,7 +299,7 @@ def test_an_event_read_by_its_id_is_left_out_where_the_purpose_says_so() -> None
 
 
 def test_the_modifications_of_a_copy_are_kept_as_json() -> None:
-    (applied,) = planned(MEETING, EXTENSION).by_key["s:m"].modifications
+    (applied,) = applied_modifications(planned(MEETING, EXTENSION).by_key["s:m"])
     assert Modification.from_json(json.loads(json.dumps(applied.to_json()))) == applied
 
 
@@ -286,6 +307,7 @@ def test_a_copy_shows_the_times_and_flags_that_were_decided() -> None:
     policies = PlanPolicies(privacy_automation=True, out_of_office=True)
     meeting, extension = replace(MEETING, categories=()), replace(EXTENSION, categories=())
     decision = planned(meeting, extension, policies=policies).by_key["s:m"]
+    assert isinstance(decision, Create)
     shown = as_decided(meeting, decision)
     changed = replace(meeting, end=extension.end, sensitivity="private", show_as="oof")
     assert shown == replace(changed, original_start=meeting.start)
