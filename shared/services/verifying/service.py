@@ -1,6 +1,5 @@
 """The use cases of verification: request it, drive it, read its findings (domain.md 2.15)."""
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,8 +48,6 @@ from shared.usage import track_usage
 DRIVEN_PER_TICK = 200
 # Waits between attempts at a calendar that does not answer (domain.md 8.3), doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

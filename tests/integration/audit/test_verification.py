@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -32,11 +32,6 @@ async def sealed(audit: Audit) -> Audit:
         await audit.write(changes={"number": number})
     await audit.sealer.seal()
     return audit
-
-
-async def _row_at(owner: asyncpg.Connection, position: int) -> UUID:
-    found: UUID = await owner.fetchval("SELECT audit_id FROM audit_seals WHERE position = $1", position)
-    return found
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,6 @@ def test_every_repository_has_its_test_module() -> None:
     assert {f"test_{name}" for name in repositories} <= modules
 
 
-DOCUMENTS = ("domain", "design", "graph", "functions-host")
 _RULES = re.compile(
     r"domain\.md,? (?:section )?(\d+(?:\.\d+)?(?:(?:, | and | to |, and |-|/)\d+(?:\.\d+)?)*)"
 )
