@@ -12,7 +12,7 @@ from shared.domain.action_items.items import ActionItemStatus, Answer, Question,
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, FieldError, ValidationFailed
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.decision_runs import DecisionRuns
 
@@ -53,14 +53,14 @@ class ActionItemAnswering:
                 item.tenant_id, item.configuration_id
             )
             if configuration is not None:
-                await permit(session, caller, configuration)
+                await authorise(session, caller, configuration)
             alike = await items.lock_open_alike(item.owner_id, item.about)
             item = await self._runs.locked(session, caller, item_id, "action item")
             if item.status != ActionItemStatus.OPEN:
                 raise Conflict("the item is not open any more", code="action_item_over")
             runs: dict[UUID, UUID] = {}
             for each in alike:
-                if each.id != item.id and not await self._may_answer(session, caller, each):
+                if each.id != item.id and not await self._is_authorised(session, caller, each):
                     continue
                 run_id = await self._decide(session, each, answer, ActionItemStatus.ANSWERED, caller)
                 if run_id is not None:
@@ -81,7 +81,7 @@ class ActionItemAnswering:
             return None
         return await self._decide(session, item, answer, ActionItemStatus.EXPIRED, caller)
 
-    async def _may_answer(self, session: AsyncSession, caller: Caller, item: ActionItem) -> bool:
+    async def _is_authorised(self, session: AsyncSession, caller: Caller, item: ActionItem) -> bool:
         """Whether the caller may act through the item's archive. Only Admins act for another person (6.5)."""
         configuration = await ArchiveConfigurationRepository(session).get(
             item.tenant_id, item.configuration_id

@@ -15,7 +15,7 @@ from shared.domain.identity.caller import Caller
 from shared.domain.overlaps.groups import Interval, overlap_groups
 from shared.domain.overlaps.status import OverlapStatus
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, Unavailable, ValidationFailed
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.decision_runs import DecisionRuns
 from shared.services.identity.access import Access
@@ -77,7 +77,7 @@ class OverlapResolving:
                 group.tenant_id, group.configuration_id
             )
             if configuration is not None:
-                await permit(session, caller, configuration)
+                await authorise(session, caller, configuration)
             if OverlapStatus(group.status).over:
                 raise Conflict("nothing overlaps here any more", code="overlap_over")
             members = await groups.members(group.owner_id, group_id)

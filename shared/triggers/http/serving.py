@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from shared.schemas import base, rendered
 from shared.telemetry import ActingFor, bind, span
 from shared.triggers.http import problem
-from shared.triggers.http.authentication import Authenticated, authenticate, require_role
+from shared.triggers.http.authentication import Authenticated, authenticate, authorise
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange
 from shared.triggers.http.list_cursors import ListIdentity
@@ -91,7 +91,7 @@ async def _serve(
             # Whether the role suffices or not, it tells who is an Admin and who is none any more.
             if operation.id not in _TELL_HEALTH:
                 await _note_role(app, caller)
-            require_role(caller, operation.roles)
+            authorise(caller, operation.roles)
         path = _path(operation, req, exchange)
         query = read_query(query_of(req), operation.query or base.NoQuery)
         body = _body(operation, req, app.foundations.settings.max_body_bytes)
@@ -231,7 +231,7 @@ async def _see(
     reading = meant_by("GET", path)
     if reading is None or reading.roles is None or reading.query is not None:
         return
-    require_role(caller, reading.roles)
+    authorise(caller, reading.roles)
     ids = read_path(reading.arguments(path), reading.parameters)
     await reading.handler(replace(request, path=ids, query=base.NoQuery(), body=base.NoBody()))
 

@@ -15,7 +15,7 @@ from shared.errors import RateLimited
 from shared.services.operation import rate_limit
 from shared.services.operation.rate_limit import RateLimit
 from shared.settings import Settings
-from shared.triggers.http.registry import OPERATIONS, permission_table
+from shared.triggers.http.registry import OPERATIONS, authorisation_table
 from tests.integration.api.caller import Caller, declared_functions, problem
 
 SECURITY = {
@@ -157,7 +157,7 @@ class TestFailures:
 
 
 def test_every_operation_is_in_the_permission_table() -> None:
-    rows = {row["operation"]: row for row in permission_table()}
+    rows = {row["operation"]: row for row in authorisation_table()}
     assert set(rows) == set(OPERATIONS)
     assert rows["create_user"]["roles"] == ["Admin"]
     assert rows["health_live"]["roles"] == ["(no token)"]

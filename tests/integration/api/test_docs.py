@@ -15,7 +15,7 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from shared.triggers.http.registry import OPERATIONS, permission_table
+from shared.triggers.http.registry import OPERATIONS, authorisation_table
 from tests.integration.api.caller import Caller, problem
 
 
@@ -151,10 +151,10 @@ async def test_no_other_file_is_served(stranger: Caller, name: str) -> None:
 
 def test_the_permission_table_is_printed() -> None:
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "shared.triggers.http.permissions"]
+    command = [sys.executable, "-m", "shared.triggers.http.authorisation"]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     lines = printed.splitlines()
-    assert len(lines) == len(list(permission_table())) + 1
+    assert len(lines) == len(list(authorisation_table())) + 1
     (line,) = [each for each in lines if each.endswith(" create_user")]
     told = ["POST", "/api/v1/users", "Admin", "the tenant's", "application", "create_user"]
     assert re.split(r"\s{2,}", line) == told

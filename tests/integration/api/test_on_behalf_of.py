@@ -239,10 +239,10 @@ async def test_the_challenge_reaches_the_persons_application(api: Caller) -> Non
 
 def test_every_operation_states_its_permission_in_table_and_description() -> None:
     from shared.triggers.http.openapi import Description
-    from shared.triggers.http.registry import permission_table
+    from shared.triggers.http.registry import authorisation_table
     from tests.support.settings import make_settings
 
-    stated = {row["operation"]: row["graph"] for row in permission_table()}
+    stated = {row["operation"]: row["graph"] for row in authorisation_table()}
     assert stated["get_me"] == "on behalf of the caller"
     assert stated["create_user"] == stated["create_archive_configuration"] == "application"
     document = Description(OPERATIONS.values(), make_settings(tenant_id=TENANT)).document()
