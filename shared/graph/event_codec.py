@@ -21,7 +21,8 @@ EVENT_FIELDS = (
     *("id", "type", "iCalUId", "changeKey", "subject", "body", "start", "end"),
     *("originalStartTimeZone", "originalEndTimeZone", "isAllDay", "seriesMasterId", "originalStart"),
     *("location", "categories", "showAs", "importance", "sensitivity", "isCancelled"),
-    *("responseStatus", "hasAttachments", "organizer", "attendees", "createdDateTime"),
+    *("responseStatus", "hasAttachments", "organizer", "attendees"),
+    *("createdDateTime", "lastModifiedDateTime"),
 )
 _UNDECODABLE_ERRORS = (msgspec.ValidationError, ValueError, OverflowError)
 #: The end of a time in Graph's form. With a ``Z`` after it, it parses as an aware instant at half the cost.
@@ -94,7 +95,7 @@ def source_event(item: EventItem) -> SourceEvent:
         raise ValueError("no id")
     kind = item.type or EventType.SINGLE_INSTANCE
     start = _moment(item.start)
-    original_start = entered_at = None
+    original_start = entered_at = changed_at = None
     if kind is not EventType.SINGLE_INSTANCE:
         if item.original_start:
             original_start = datetime.fromisoformat(item.original_start).astimezone(UTC)
@@ -103,6 +104,8 @@ def source_event(item: EventItem) -> SourceEvent:
             original_start = start
         if item.created_date_time:
             entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
+        if item.last_modified_date_time:
+            changed_at = datetime.fromisoformat(item.last_modified_date_time).astimezone(UTC)
     body, location, response = item.body, item.location, item.response_status
     organizer, attendees = item.organizer, item.attendees
     fields = (
@@ -133,6 +136,7 @@ def source_event(item: EventItem) -> SourceEvent:
         False,
         _told_date(item.occurrence_id) if item.occurrence_id else None,
         entered_at,
+        changed_at,
     )
     # Passing parameters to ``SourceEvent(…)`` costs as much as the tuple itself.
     return _new(SourceEvent, fields)

@@ -88,6 +88,7 @@ class EventItem(Item):
     occurrence_id: str | None = None
     etag: str | None = msgspec.field(default=None, name="@odata.etag")
     created_date_time: str | None = None
+    last_modified_date_time: str | None = None
     single_value_extended_properties: tuple[PropertyItem, ...] | None = None
 
 

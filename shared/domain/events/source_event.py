@@ -73,6 +73,8 @@ class SourceEvent(NamedTuple):
     original_date: date | None = None
     #: When an occurrence's series was entered. None for other events, or if it is not known.
     entered_at: datetime | None = None
+    #: When an occurrence or its series was changed last. None for other events, or if it is not known.
+    changed_at: datetime | None = None
 
 
 def source_key(event: SourceEvent) -> str:

@@ -326,19 +326,22 @@ class SourceReader:
         for key, start in asked.items():
             event, last = fresh[key], planned.get(start)
             since = known[event.series_master_id or ""]
-            if last is not None and last >= max(event.end, since, self._shown_from(event, since)):
+            if last is not None and last >= max(event.end, since, self._shown_from(event, since, last)):
                 stay.add(key)
         return stay
 
     @staticmethod
-    def _shown_from(event: SourceEvent, since: datetime) -> datetime:
+    def _shown_from(event: SourceEvent, since: datetime, last: datetime) -> datetime:
         """The time from which each reading shows a series. A plan knows rows of it since ``since``.
 
         A plan that reads soon after a series was entered may be shown parts of the calendar as they were
-        before. A successor takes over rows that are older than itself.
+        before. A successor takes over rows that are older than itself. A series that changed after the
+        ``last`` plan of the day may have got the day by that change.
         """
-        entered = event.entered_at
-        return since if entered is None or entered > since else entered + STALE_FOR
+        entered, changed = event.entered_at, event.changed_at
+        if entered is None or entered > since:
+            return since
+        return since if changed is not None and changed > max(entered, last) else entered + STALE_FOR
 
     def is_bare(self, row: MapRow) -> bool:
         """Whether the row says only that a plan met its event: nothing is written or decided."""

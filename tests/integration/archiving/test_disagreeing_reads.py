@@ -12,7 +12,7 @@ from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.matching import SourceMatcher
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import HOUR, NINE, adds_up, pair
-from tests.integration.archiving.test_same_meeting import FIVE, daily, starts
+from tests.integration.archiving.test_same_meeting import FIVE, daily, master_of, recurrence, starts
 from tests.integration.archiving.world import World
 
 
@@ -101,6 +101,22 @@ async def test_what_a_stopped_plan_met_is_archived_though_the_next_attempt_saw_n
         await world.drive(run.id)
     await world.archive()
     assert await starts(world) == FIVE
+
+
+async def test_a_series_entered_just_before_a_run_gets_no_new_past_days_by_a_later_change(
+    world: World,
+) -> None:
+    world.clock.advance(minutes=-1)
+    entered = (world.clock.now() - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    every_other_day = recurrence(NINE, 3) | {"pattern": {"type": "daily", "interval": 2}}
+    await world.open([event("Review", NINE, 15, recurrence=every_other_day, createdDateTime=entered)])
+    assert (await world.archive())["archived"] == 3
+    before = await starts(world)
+    world.clock.advance(minutes=1)
+    later = event("x", NINE + 24 * HOUR, 15)
+    await world.edit(await master_of(world, "Review"), start=later["start"], end=later["end"])
+    assert (await world.archive())["archived"] == 0
+    assert await starts(world) == before
 
 
 async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_represented_it(world: World) -> None:

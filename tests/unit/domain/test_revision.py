@@ -41,6 +41,7 @@ NOT_CARRIED: dict[str, Any] = {
     "original_start": NOON,
     "original_date": NOON.date(),
     "entered_at": NOON,
+    "changed_at": NOON,
     "masked": True,
 }
 
