@@ -56,6 +56,15 @@ class GraphArchive:
         self.reference = f"msgraph://ada@example.test/calendars/{calendar.name}"
         self.calendar_id = calendar.id
 
+    def delete(self) -> None:
+        """The calendar goes with all its copies."""
+        self._person.graph.service.resources.delete_calendar(self._calendar)
+
+    def follow(self, calendar_id: str) -> None:
+        """The copies are in another calendar of the mailbox from now on."""
+        self._calendar = self._person.mailbox.calendars[calendar_id]
+        self.calendar_id = calendar_id
+
     async def copies(self) -> list[Json]:
         """As Graph shows them."""
         return self._person.instances(self._calendar)

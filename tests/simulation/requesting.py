@@ -103,6 +103,18 @@ class Requests:
             )
             self._start([run_id] if run_id is not None else [])
 
+    async def rebuild(self) -> str | None:
+        """Request the archive calendar again after it was deleted. Returns the code of a refusal."""
+        try:
+            with telemetry.bind(caller=self.owner, correlation="rebuild"):
+                self.made["asked to rebuild"] = self.made.get("asked to rebuild", 0) + 1
+                rebuilds = self.fleet.any().app.archiving.rebuild_requests
+                started = await rebuilds.rebuild(self.owner, self.configuration, ANY_VERSION)
+        except AdminAssistantError as error:
+            return error.code
+        self._start([started.run.id])
+        return None
+
     def _start(self, runs: Sequence[UUID]) -> None:
         for run_id in runs:
             self.durable.start(run_id)

@@ -35,6 +35,7 @@ from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
 from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestrations, Trouble
 from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.rebuilding import Rebuild
 from tests.simulation.requesting import Requests
 from tests.simulation.rules import Policies
 from tests.simulation.statistics import LOCAL_ARCHIVE
@@ -121,6 +122,9 @@ class World:
             *(self.durable, self.fleet, {}),
         )
         self._admin = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
+        self._rebuild = Rebuild(
+            random.Random(f"rebuild {seed}"), self.person, self.archive, self.judge, self.requests
+        )
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody looked at."""
@@ -151,6 +155,9 @@ class World:
             await self.judge.note_copies()
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
+            await self._rebuild.happen(
+                lambda: self._request(*self._window()), lambda: self._rest(_LONGEST_STORM)
+            )
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
