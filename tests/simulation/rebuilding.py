@@ -42,6 +42,10 @@ class Rebuild:
             # Nothing would be judged.
             return
         self.done = True
+        if self.rng.random() < 0.4:
+            # It goes while a run writes to it.
+            await request()
+            await asyncio.sleep(self.rng.uniform(0.0, 20.0))
         await self.judge.note_copies()
         await self.person.do(archive.delete)
         if self.rng.random() < 0.5:

@@ -58,7 +58,7 @@ class SeriesReview:
 
 
 class SeriesResetKeeper:
-    """The items of changed series, for one plan."""
+    """Asks about changed series in one plan, and carries out what their owners answered (domain.md 2.17)."""
 
     def __init__(
         self, ports: ArchivingPorts, context: RunContext, expiry: timedelta, superseding: Superseding
