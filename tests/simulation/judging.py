@@ -211,9 +211,13 @@ class Judge:
             waiting=answers.keys,
         )
         problems += facts.judge()
-        problems += self._minutes(copies, answers)
+        problems += self._minutes(events, copies, answers)
         problems += check_hours(
-            events, appointments, copies, facts.living, self._unsure(events) | facts.locked_keys
+            events,
+            appointments,
+            copies,
+            facts.living,
+            self._unsure(events, deciding.settled(*await self.overlaps())) | facts.locked_keys,
         )
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
@@ -225,10 +229,13 @@ class Judge:
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
 
-    def _unsure(self, rows: list[Row]) -> set[str]:
-        """Keys of rows whose copy the owner changed, or about whose overlap they decided."""
+    def _unsure(self, rows: list[Row], settled: list[Settled]) -> set[str]:
+        """Keys of rows whose copy the owner changed, or about whose overlap they decided.
+
+        ``settled`` has the present keys. The last run may have given a row to another event.
+        """
         touched = {row["source_key"] for row in rows if row["archive_key"] in self._person.touched}
-        return touched.union(*(each.members for each in self._settled))
+        return touched.union(*(each.members for each in (*self._settled, *settled)))
 
     async def _answers(self, rows: list[Row], copies: list[Json]) -> Answers:
         """What was asked and answered, told by the meetings that it was about."""
@@ -254,7 +261,7 @@ class Judge:
         self.verdict.problems += needless(self._person.moments, asked)
         return answers
 
-    def _minutes(self, copies: list[Json], answers: Answers) -> list[str]:
+    def _minutes(self, rows: list[Row], copies: list[Json], answers: Answers) -> list[str]:
         """What the other oracle says, which looks at the calendars alone."""
         past = Past(
             moments=self._person.moments,
@@ -262,6 +269,12 @@ class Judge:
             touched=self._person.touched_meetings,
             asked=answers.asked,
             superseded=answers.superseded,
+            left_out={
+                row["archive_key"]
+                for row in rows
+                for each in self._settled
+                if row["source_key"] in each.members and row["source_key"] not in each.kept
+            },
             decided=bool(self._settled),
             stood={copy_id: copy for copy_id, (_, copy) in self._stood.items()},
             dragged=self._dragged,

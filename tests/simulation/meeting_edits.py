@@ -153,12 +153,15 @@ class MeetingEdits:
             self._person.graph.loader.owner_edit({"responseStatus": response}, event)
 
     def recreate(self) -> None:
-        """The same meeting comes again under another id, as after a mailbox restore."""
+        """The same meeting comes again under another id, as after a restore, or with a new subject."""
         event = self._person.pick()
         entry = copy_of_single(event)
         if event is None or entry is None:
             return
         entry["iCalUId"] = event.ical_uid
+        if self._person.about(event) % 3 == 0:
+            # Without a draw: what else happens in the world stays.
+            entry["subject"] += " anew"
         self._person.made_again(event)
         self._person.delete(event)
         self._person.enter(entry)

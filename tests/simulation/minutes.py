@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation.mailbox import Moment
 from tests.simulation.rules import Policies, modifies, unwanted_item
-from tests.simulation.source_keys import Json, meeting_of
+from tests.simulation.source_keys import Json, archive_key_of, meeting_of
 
 type Span = tuple[int, int]
 
@@ -52,6 +52,8 @@ class Past:
     answered: Set[int] = frozenset()
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
     superseded: Set[int] = frozenset()
+    #: Archive keys of copies that the owner left out when they decided an overlap.
+    left_out: Set[str] = frozenset()
     #: Whether the owner decided some overlap: then what overlaps may be left out, whatever the policy.
     decided: bool = False
     #: Local days that are locked, as minutes.
@@ -64,6 +66,13 @@ class _Meeting:
 
     at: list[list[Span]] = field(default_factory=list)
     copies: list[Span] = field(default_factory=list)
+    #: Spans whose copies count no time (domain.md 2.18): cancelled, declined, or left out by a decision.
+    idle: list[Span] = field(default_factory=list)
+
+    @property
+    def taking_place(self) -> list[Span]:
+        """The copies, without those that count no time."""
+        return sorted((Counter(self.copies) - Counter(self.idle)).elements())
 
 
 class Minutes:
@@ -77,9 +86,15 @@ class Minutes:
         self._entries: set[Span] = set()
         for moment in past.moments:
             self._add(moment)
+        last = {item["id"]: item for moment in past.moments for item in (*moment.elsewhere, *moment.source)}
+        for item in last.values():
+            if not _takes_place(item):
+                self._meetings[meeting_of(item)].idle.append(_span(item))
         for copy in self._copies:
             if _counts(copy):
                 self._meetings[meeting_of(copy)].copies.append(_span(copy))
+            if archive_key_of(copy) in past.left_out:
+                self._meetings[meeting_of(copy)].idle.append(_span(copy))
 
     def judge(self) -> list[str]:
         """Everything that a person would say is wrong."""
@@ -112,13 +127,13 @@ class Minutes:
         if number in self._past.touched:
             return []
         problems = []
-        most = self._past.meetings.get(number, 0)
-        if len(meeting.copies) > most:
-            problems.append(f"meeting {number} counts {len(meeting.copies)} times, a person says {most}")
-        for minute, covered in _heights(meeting.copies):
+        most, copies = self._past.meetings.get(number, 0), meeting.taking_place
+        if len(copies) > most:
+            problems.append(f"meeting {number} counts {len(copies)} times, a person says {most}")
+        for minute, covered in _heights(copies):
             allowed = max((_height(spans, minute) for spans in meeting.at), default=0)
             # Two of one series may meet where one was moved after the other had ended.
-            alike = max(Counter(each for each in meeting.copies if each[0] <= minute < each[1]).values())
+            alike = max(Counter(each for each in copies if each[0] <= minute < each[1]).values())
             if min(covered, alike) > max(allowed, 1 if most > 1 else 0) and not (
                 covered <= most and _height(self._entries, minute)
             ):

@@ -99,6 +99,8 @@ class PlanMaking:
         await self._unseen.find_vanished()
         if not backfill:
             await self._unseen.retry_failed()
+        # A merged event that no page shows may have moved out of the window, away from its representative.
+        await self._unseen.inherit()
         async with self._turn.session() as session:
             held = {str(group_id) for group_id in self._matcher.held.values()}
             await self._keeper.finish(session, self._planner.vanished_groups - held)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
@@ -61,14 +62,19 @@ def believed(
     """The events of the rows, by key. Events without a copy that a page should have shown are left out.
 
     A stale page may have shown the same meeting under its earlier id. The next run finds out whether they are
-    the same.
+    the same. Merged events that went to another calendar are left out, too: they stay merged.
     """
-    return {
-        key: event
-        for key, row in rows.items()
-        if (event := found.get(row.source_id)) is not None
-        and (row.copy_id is not None or not should_have_shown(context, event, calendars.get(row.source_id)))
-    }
+    events: dict[str, SourceEvent] = {}
+    for key, row in rows.items():
+        event, place = found.get(row.source_id), calendars.get(row.source_id)
+        merged_away = row.state is ArchivedEventState.MERGED and place not in (
+            None,
+            context.source_calendar_id,
+        )
+        bare = row.copy_id is None and event is not None and should_have_shown(context, event, place)
+        if event is not None and not merged_away and not bare:
+            events[key] = event
+    return events
 
 
 def is_gone(event: SourceEvent | None) -> bool:

@@ -84,7 +84,8 @@ class UnseenEvents:
 
     async def inherit(self) -> None:
         """Duplicates take over the copy of a representative that is not among them any more."""
-        for heir_key, (former_key, decided) in sorted(self._writer.heirs.items()):
+        heirs, self._writer.heirs = self._writer.heirs, {}
+        for heir_key, (former_key, decided) in sorted(heirs.items()):
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
             heir, former = rows.get(heir_key), rows.get(former_key)

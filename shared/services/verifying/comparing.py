@@ -4,7 +4,7 @@ Pages are read into a table and matched there by key, so memory stays small. Dif
 before they are reported, because a run may have been active.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -284,6 +284,7 @@ class StretchComparison:
         alive = [event for event in events.values() if event is not None and not is_gone(event)]
         async with self._session() as session:
             followed = await self._followed(session, alive)
+        away = await self._merged_away(rows, {event.id for event in alive})
         by_source = {read.event.id: read for read in followed.values()}
         for row in rows:
             read = by_source.get(row.source_id)
@@ -293,9 +294,21 @@ class StretchComparison:
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.SOURCE_GONE))
                 continue
             own = read.archived_revision or revision(read.event)
-            if expected(row, own) != source_revision(row.revision):
+            if row.id not in away and expected(row, own) != source_revision(row.revision):
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.REVISION_DIFFERS))
         await self._keep(found)
+
+    async def _merged_away(self, rows: Sequence[RecordedCopy], alive: Collection[str]) -> set[UUID]:
+        """Merged rows whose event went to another calendar. It has no copy that could follow (2.9)."""
+        merged = {
+            row.source_id: row.id
+            for row in rows
+            if row.state is ArchivedEventState.MERGED and row.source_id in alive
+        }
+        if not merged:
+            return set()
+        places = await self._calendars.calendars_of(self._context.source_mailbox, sorted(merged))
+        return {merged[key] for key, place in places.items() if place != self._context.source_calendar_id}
 
     def _is_open(self, row: RecordedCopy) -> bool:
         """Whether the source, or the time at which it was, could not be read. Then it is not gone (2.12)."""

@@ -303,3 +303,21 @@ async def test_archived_members_stay_when_the_policy_changes(world: World) -> No
     assert (await world.archive())["archived"] == 1
     (group,) = await world.groups()
     assert group["status"] == "recorded"
+
+
+async def test_a_decision_about_a_group_ends_where_another_group_takes_it_in(world: World) -> None:
+    first = [event("A", NINE, 60), event("B", NINE + HOUR / 2, 60)]
+    second = [event("C", NINE + 2 * HOUR, 60), event("D", NINE + 2.5 * HOUR, 60)]
+    await world.open([*first, *second])
+    await world.archive()
+    for kept in ("A", "C"):
+        key = await world.key(kept)
+        group = next(each for each in await world.groups() if key in each["members"])
+        await world.drive(await world.resolve(group["id"], kept))
+    left_out = "SELECT subject FROM appointments WHERE excluded = 'resolution' ORDER BY subject"
+    assert [row["subject"] for row in await world.rows(left_out)] == ["B", "D"]
+    await world.add(event("Between", NINE + 1.25 * HOUR, 60))
+    await world.archive()
+    statuses = {group["status"] for group in await world.groups()}
+    assert statuses == {"merged", "recorded"}
+    assert await world.rows(left_out) == []

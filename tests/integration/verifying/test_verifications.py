@@ -11,6 +11,7 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalEvent
 from shared.database.models.verifications import VerificationItem
 from shared.errors import Conflict, ValidationFailed
+from shared.services.archiving.matching import SourceMatcher
 from shared.services.verifying import comparing
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.world import DAY, World
@@ -223,3 +224,55 @@ async def test_an_archive_of_our_own_is_verified_like_one_at_graph(world: World,
     missing = next(each for each in await verifier.findings(verified) if each.kind == "missing")
     assert (await verifier.put_back(verified, missing)).state == "completed"
     assert await verifier.found(await verifier.verify()) == [("edited", "content_differs")]
+
+
+async def test_what_was_found_missing_may_turn_out_to_be_a_meeting_that_has_a_copy(
+    world: World, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open(meetings(1))
+    await world.archive()
+    await world.delete((await world.source("Meeting 0"))["id"])
+    await world.add(*meetings(1))
+    run = await world.request()
+
+    async def crash(*_: Any) -> bool:
+        raise RuntimeError("crashed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SourceMatcher, "match", crash)
+        with pytest.raises(RuntimeError):
+            await world.plan(run.id)
+    async with world.archiving.acting_for(run.id):
+        await world.archiving.finish(run.id, "it crashed")
+    verified = await verifier.verify()
+    assert ("missing", "not_written") in await verifier.found(verified)
+    report = await world.archive()
+    assert (report["repointed"], report["archived"], len(await world.copies())) == (1, 0, 1)
+    assert ("missing", "not_written") in await verifier.found(verified)
+    assert await verifier.found(await verifier.verify()) == []
+
+
+async def test_a_duplicate_that_went_to_another_calendar_stays_merged_whatever_it_says(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open([*meetings(1), *meetings(1)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id FROM archived_events WHERE state = 'merged'")
+    await world.edit(merged["source_id"], subject="Renamed")
+    await world.move(merged["source_id"], "Archive")
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"]) == (0, 1)
+    assert ("source_changed", "revision_differs") not in await verifier.found(await verifier.verify())
+
+
+async def test_a_duplicate_that_leaves_the_window_is_archived_where_it_goes(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open([*meetings(1), *meetings(1)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id FROM archived_events WHERE state = 'merged'")
+    before = event("x", DAY - timedelta(days=30))
+    await world.edit(merged["source_id"], start=before["start"], end=before["end"])
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"], len(await world.copies())) == (1, 1, 2)
+    assert await verifier.found(await verifier.verify()) == []

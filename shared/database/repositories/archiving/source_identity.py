@@ -69,22 +69,24 @@ _DETACH = text(f"""
            pending_since = NULL, updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
-# A row that a plan inserted and that no write was sent for. Its event is as good as new.
-_DELETE_BARE = text(f"""
-    DELETE FROM archived_events e
-     WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
-       AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
-       AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
-""")  # noqa: S608
-# What only readings of one run showed: none of it was written, and no other run knows it.
-_FORGET_ENTERED = text(f"""
-    DELETE FROM archived_events e
-     WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
-       AND e.entered_by = :run AND e.former_keys = '{{}}'
-       AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
-       AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
+# A row that a plan inserted and that no write was sent for. Its event is as good as new. What verifications
+# found about it stays, under the source key.
+_DETACHED_BARE = f"""
+    WITH bare AS (
+        SELECT e.id FROM archived_events e
+         WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
+           AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
+           AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
+           %s),
+    detached AS (
+        UPDATE verification_findings f SET archived_event_id = NULL
+          FROM bare WHERE f.archived_event_id = bare.id)
+    DELETE FROM archived_events e USING bare WHERE e.id = bare.id
     RETURNING e.id
-""")  # noqa: S608
+"""  # noqa: S608
+_DELETE_BARE = text(_DETACHED_BARE % "")
+# What only readings of one run showed: none of it was written, and no other run knows it.
+_FORGET_ENTERED = text(_DETACHED_BARE % "AND e.entered_by = :run AND e.former_keys = '{}'")
 # Rows without a copy keep their state. A later copy uses a key that no copy carries (2.3).
 _REPOINT = text(f"""
     UPDATE archived_events SET former_keys = array_append(former_keys, source_key),

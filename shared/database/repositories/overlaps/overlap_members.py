@@ -263,8 +263,9 @@ class OverlapMemberRepository:
             | {"tenant": tenant_id, "rows": orjson.dumps(groups).decode(), "now": now}
             | asdict(waits),
         )
-        await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
         await self._session.execute(_INSERT_MEMBERS, self._scope | rows)
+        # Also what came from another group: a decision about that one does not bind this one.
+        await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
         await self._session.execute(_LEAVE_OTHERS, self._scope | rows)
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
 
