@@ -277,7 +277,8 @@ class Judge:
             },
             decided=bool(self._settled),
             stood={copy_id: copy for copy_id, (_, copy) in self._stood.items()},
-            dragged=self._dragged,
+            # Where a run took the source as it is, its copies followed (domain.md 2.10).
+            dragged={} if self._person.replaced else self._dragged,
             answered=answers.answered,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )
