@@ -6,10 +6,10 @@ who may not see it gets one uniform line: its times and "Private".
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from shared.domain.events.source_event import SourceEvent
@@ -37,6 +37,32 @@ def is_disclosed(
     nothing is known, the answer is no.
     """
     return sensitivity == NORMAL or (origin is not None and (origin == viewer or origin in opened))
+
+
+class RecordedEvent(Protocol):
+    """An event of an overlap or an action item. ``event`` is its record, None if nothing is known."""
+
+    @property
+    def origin_mailbox_id(self) -> UUID | None:
+        """The object id of the event's person."""
+
+    @property
+    def event(self) -> Mapping[str, Any] | None:
+        """By field names of the appointment."""
+
+
+def is_record_disclosed(content: RecordedEvent, viewer: UUID | None, opened: Collection[UUID] = ()) -> bool:
+    """``is_disclosed`` for a recorded event."""
+    sensitivity = (content.event or {}).get("sensitivity")
+    return is_disclosed(sensitivity, origin=content.origin_mailbox_id, viewer=viewer, opened=opened)
+
+
+def opened_by_access(contents: Iterable[RecordedEvent], viewer: UUID | None, opened: Collection[UUID]) -> int:
+    """How many of the events only an emergency access shows."""
+    return sum(
+        is_record_disclosed(each, viewer, opened) and not is_record_disclosed(each, viewer)
+        for each in contents
+    )
 
 
 def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[str, Any]:

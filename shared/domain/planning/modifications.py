@@ -4,7 +4,7 @@ import heapq
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +20,6 @@ the other, and two runs never disagree.
 
 _MINUTE = timedelta(minutes=1)
 _TOLERANCE_SECONDS = TOLERANCE.total_seconds()
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class ModificationKind(StrEnum):

@@ -20,7 +20,7 @@ from shared.database.repositories.archiving.source_identity import SourceIdentit
 from shared.database.repositories.archiving.write_results import WriteResultRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.overlaps.overlap_members import OverlapMemberRepository
-from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.calendars.calendar_port import Calendars
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy

@@ -58,7 +58,7 @@ class SeriesReview:
 
 
 class SeriesResetKeeper:
-    """The items of changed series, for one plan."""
+    """Asks about changed series in one plan, and carries out what their owners answered (domain.md 2.17)."""
 
     def __init__(
         self, ports: ArchivingPorts, context: RunContext, expiry: timedelta, superseding: Superseding
@@ -94,8 +94,7 @@ class SeriesResetKeeper:
         pairs: list[tuple[str, str]] = []
         for series, days in new.items():
             vanished = [row._replace(gone=row.key in gone) for row in rows.get(series, ())]
-            taking = take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
-            pairs += taking.pairs
+            pairs += take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
         if pairs:
             await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
         return bool(pairs)

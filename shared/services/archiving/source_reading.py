@@ -47,7 +47,7 @@ class ReadPage:
         return {key: read.event for key, read in self.reads.items()}
 
 
-class Standing(Enum):
+class SourceStanding(Enum):
     """What became of the representative of duplicates when no page shows it (domain.md 2.9)."""
 
     #: It is gone, it moved to a later time (2.4), or nobody archives its calendar into the same archive.
@@ -153,16 +153,16 @@ class SourceReader:
             left |= moved
         return left
 
-    async def standing_of(self, turn: PlanTurn, row: MapRow) -> Standing:
+    async def standing_of(self, turn: PlanTurn, row: MapRow) -> SourceStanding:
         """Whether the row's event, which no page showed, stands in for its duplicates (domain.md 2.9)."""
         found, places = await read_places(self._ports, self._context, [row.source_id], self.unread)
         event, place = found.get(row.source_id), places.get(row.source_id)
         if row.source_id in self.unread.ids or self.unread.holds(row.start_at):
-            return Standing.UNKNOWN
+            return SourceStanding.UNKNOWN
         if event is None:
-            return Standing.LEFT
+            return SourceStanding.LEFT
         if should_have_shown(self._context, event, place):
-            return Standing.UNKNOWN
+            return SourceStanding.UNKNOWN
         async with turn.session() as session:
             if place is not None and place != self._context.source_calendar_id:
                 shared = SharedArchiveRepository(
@@ -171,7 +171,7 @@ class SourceReader:
                 left = place not in await shared.readers()
             else:
                 left = bool(await self.moved_on(session, {row.source_key: event}, {row.source_key: row}))
-        return Standing.LEFT if left else Standing.HERE
+        return SourceStanding.LEFT if left else SourceStanding.HERE
 
     async def moved_on(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]

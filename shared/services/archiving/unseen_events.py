@@ -17,7 +17,7 @@ from shared.services.archiving.drafting import OperationDrafter, applied_revisio
 from shared.services.archiving.matching import SourceMatcher, known_event
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_lookup import believed, read_places
-from shared.services.archiving.source_reading import SourceReader, Standing
+from shared.services.archiving.source_reading import SourceReader, SourceStanding
 from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
@@ -93,11 +93,11 @@ class UnseenEvents:
                 continue
             if former is not None and not self._planner.has_seen(former_key):
                 standing = await self._reader.standing_of(self._turn, former)
-                if standing is Standing.UNKNOWN:
+                if standing is SourceStanding.UNKNOWN:
                     # The representative may still stand in for this event, or may have left its copy to it.
                     self._writer.keep_merged(decided, former_key)
                     continue
-                if standing is Standing.LEFT:
+                if standing is SourceStanding.LEFT:
                     await self._stand_in(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
