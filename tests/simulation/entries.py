@@ -1,8 +1,9 @@
 """What a person enters into a calendar: meetings, series, entries beside meetings."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Event, Item
@@ -132,6 +133,15 @@ def shifted(item: Item, by: timedelta) -> Json:
     """The times of an event, later by so much."""
     span = item.span
     return times_of(span.start + by, span.end + by, span.start_zone, span.end_zone)
+
+
+def stays_on_its_day(event: Event, by: timedelta) -> bool:
+    """Whether an event stays on its local date in every archive if it is moved by so much."""
+    start = datetime.fromisoformat(raw_json(event)["start"]["dateTime"]).replace(tzinfo=UTC)
+    return all(
+        start.astimezone(ZoneInfo(zone)).date() == (start + by).astimezone(ZoneInfo(zone)).date()
+        for zone in ARCHIVE_ZONES
+    )
 
 
 def copied(event: Event) -> Json:

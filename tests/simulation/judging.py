@@ -20,7 +20,7 @@ from tests.simulation.graph_world import GraphWorld
 from tests.simulation.hours import check_hours
 from tests.simulation.locked_periods import Frozen
 from tests.simulation.mailbox import Person
-from tests.simulation.minutes import Minutes, Past, dragged_on
+from tests.simulation.minutes import Minutes, Moved, Past
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
@@ -81,8 +81,8 @@ class Judge:
         self._copied: set[str] = set()
         #: Copies as they stood last, and when. By Graph's id.
         self._stood: dict[str, tuple[datetime, Json]] = {}
-        #: Meetings whose copy was seen to move from the past into what was to come, with its subject.
-        self._dragged: dict[int, str] = {}
+        #: Copies that stand at another time than before.
+        self._moved: list[Moved] = []
         self._settled: list[Settled] = []
 
     def page(self, host: str, items: list[Json]) -> None:
@@ -136,11 +136,10 @@ class Judge:
         """What stands in the archive now: it may not be gone later."""
         copies = await self._archive.copies()
         at = EPOCH + timedelta(seconds=self._graph.trace.now())
-        self._dragged |= {
-            meeting_of(copy): str(copy["subject"])
-            for copy in copies
-            if (stood := self._stood.get(copy["id"])) is not None and dragged_on(*stood, copy)
-        }
+        for copy in copies:
+            stood = self._stood.get(copy["id"])
+            if stood is not None and any(stood[1][name] != copy[name] for name in ("start", "end")):
+                self._moved.append(Moved(*stood, copy))
         self._stood |= {copy["id"]: (at, copy) for copy in copies}
         return copies
 
@@ -259,7 +258,7 @@ class Judge:
             decided=bool(self._settled),
             stood={copy_id: copy for copy_id, (_, copy) in self._stood.items()},
             # Where a run took the source as it is, its copies followed (domain.md 2.10).
-            dragged={} if self._person.replaced else self._dragged,
+            moved=() if self._person.replaced else self._moved,
             answered=answers.answered,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )

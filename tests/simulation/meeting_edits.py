@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Event
 from tests.simulation.entries import (
-    ARCHIVE_ZONES,
     CATEGORIES,
     WORDS,
     copied,
     copy_of_single,
     shifted,
+    stays_on_its_day,
     times_of,
 )
 from tests.simulation.epoch import EPOCH
@@ -225,11 +225,5 @@ class MeetingEdits:
 
 def _is_near(event: Event, by: timedelta) -> bool:
     """Whether its owner is asked: it stays on its local date in every archive, or both times are past."""
-    start, end = (
-        datetime.fromisoformat(raw_json(event)[name]["dateTime"]).replace(tzinfo=UTC)
-        for name in ("start", "end")
-    )
-    return max(end, end + by) < EPOCH - timedelta(days=1) or all(
-        start.astimezone(ZoneInfo(zone)).date() == (start + by).astimezone(ZoneInfo(zone)).date()
-        for zone in ARCHIVE_ZONES
-    )
+    end = datetime.fromisoformat(raw_json(event)["end"]["dateTime"]).replace(tzinfo=UTC)
+    return max(end, end + by) < EPOCH - timedelta(days=1) or stays_on_its_day(event, by)

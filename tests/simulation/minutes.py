@@ -10,8 +10,8 @@ as people know it. So does each copy. Three things are judged, meeting by meetin
   took place. The person who makes the edits knows. A series moved by an hour is the same five meetings. One
   entered again is the same.
 - Nothing is lost. What the calendar showed unchanged from the day it was entered is covered by a copy. A copy
-  that existed once stays, and counts as long as nobody said otherwise. If it had ended, it does not move into
-  the future.
+  that existed once stays, and counts as long as nobody said otherwise. If it had ended, it moves neither
+  into the future nor with its series.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation.mailbox import Moment
 from tests.simulation.rules import Policies, modifies, unwanted_item
-from tests.simulation.source_keys import Json, archive_key_of, meeting_of
+from tests.simulation.source_keys import Json, archive_key_of, meeting_of, source_of
 
 type Span = tuple[int, int]
 
@@ -31,6 +31,29 @@ _NEAR_MINUTES = 6
 _CLOCKS_MINUTES = 60
 # How far the clocks of the world are from UTC.
 _DAY_EDGE = 14 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A copy that stands at another time than at an instant of rest before."""
+
+    at: datetime
+    before: Json
+    now: Json
+
+    @property
+    def had_ended(self) -> bool:
+        """Whether it had ended at that instant, by every clock."""
+        return _reach(self.before)[1] + _CLOCKS_MINUTES < self._rest
+
+    @property
+    def goes_ahead(self) -> bool:
+        """Whether it stands after that instant now."""
+        return self._rest < _reach(self.now)[0] - _CLOCKS_MINUTES
+
+    @property
+    def _rest(self) -> int:
+        return int(self.at.timestamp()) // 60
 
 
 @dataclass(slots=True)
@@ -46,8 +69,8 @@ class Past:
     asked: Set[int]
     #: The copies that stood at some moment of rest, by Graph's id.
     stood: Mapping[str, Json]
-    #: Meetings whose copy was seen to move from the past into the future, with its subject.
-    dragged: Mapping[int, str] = field(default_factory=dict)
+    #: Copies that were seen to move.
+    moved: Sequence[Moved] = ()
     #: Meetings about which their owner answered something.
     answered: Set[int] = frozenset()
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
@@ -105,7 +128,7 @@ class Minutes:
         ]
         for number, meeting in sorted(self._meetings.items()):
             problems += self._doubled(number, meeting)
-        return [*problems, *self._lost(), *self._fallen(), *self._dragged()]
+        return [*problems, *self._lost(), *self._fallen(), *self._rewritten()]
 
     @property
     def counted(self) -> int:
@@ -196,19 +219,34 @@ class Minutes:
                 problems.append(f"the copy {copy['subject']!r} of meeting {number} counts no more")
         return problems
 
-    def _dragged(self) -> list[str]:
-        """Copies of what took place that followed their event to a later time (domain.md 2.4)."""
-        return [
-            f"the copy {subject!r} of meeting {number} moved from the past into the future"
-            for number, subject in self._past.dragged.items()
-            if number not in self._past.touched | self._past.answered
-        ]
+    def _rewritten(self) -> list[str]:
+        """Copies of what took place that moved: into the future (2.4), or with their series (2.17)."""
+        said = self._past.touched | self._past.answered
+        problems = []
+        for moved in self._past.moved:
+            number, subject = meeting_of(moved.now), moved.now["subject"]
+            if number in said or not moved.had_ended:
+                continue
+            if moved.goes_ahead:
+                problems.append(
+                    f"the copy {subject!r} of meeting {number} moved from the past into the future"
+                )
+            elif self._is_of_series(moved) and not any(
+                _meet(_reach(copy), each) for copy in (moved.before, moved.now) for each in self._entries
+            ):
+                problems.append(f"the copy {subject!r} of meeting {number} moved with its series in the past")
+        return problems
 
-
-def dragged_on(at: datetime, before: Json, now: Json) -> bool:
-    """Whether a copy that had ended at an instant of rest stands after that instant now."""
-    rest = int(at.timestamp()) // 60
-    return _reach(before)[1] + _CLOCKS_MINUTES < rest < _reach(now)[0] - _CLOCKS_MINUTES
+    def _is_of_series(self, moved: Moved) -> bool:
+        """Whether a copy was, and is, of one occurrence that nobody ever changed alone."""
+        before, now = (source_of(copy) for copy in (moved.before, moved.now))
+        kinds = {
+            item["type"]
+            for moment in self._past.moments
+            for item in (*moment.source, *moment.elsewhere)
+            if item["id"] == now
+        }
+        return before == now and kinds == {"occurrence"}
 
 
 def _look(item: Json) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Event, Occurrence
-from tests.simulation.entries import copied, shifted
+from tests.simulation.entries import copied, shifted, stays_on_its_day
 from tests.simulation.mailbox import Person
 
 _FAR = 10**17
@@ -74,9 +74,10 @@ class SeriesEdits:
         """Every occurrence an hour later or earlier."""
         event = self._person.pick(series=True)
         if event is not None and not event.span.all_day:
-            before = event.span.start.date()
-            self._person.patch(event, **shifted(event, timedelta(hours=self._rng.choice((-1, 1)))))
-            if event.span.start.date() != before:
+            by = timedelta(hours=self._rng.choice((-1, 1)))
+            stays = stays_on_its_day(event, by)
+            self._person.patch(event, **shifted(event, by))
+            if not stays:
                 self._more(event, 1)
 
     def move_by_a_day(self) -> None:

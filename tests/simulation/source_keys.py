@@ -1,5 +1,6 @@
 """How an event of the source and a copy of it are named, from Graph's JSON."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,22 @@ def _original_date(item: Json) -> str:
 def archive_key_of(copy: Mapping[str, Any]) -> str:
     """The ``ArchiveKey`` of a copy; empty if it has none."""
     return property_of(copy, "ArchiveKey")
+
+
+def source_of(copy: Mapping[str, Any]) -> str:
+    """Graph's id of the event that a copy is of, as the copy says; empty if it does not."""
+    return str(_origin(copy).get("source", ""))
+
+
+def is_superseded(copy: Mapping[str, Any]) -> bool:
+    """Whether a copy says that it represents no meeting any more (domain.md 2.16)."""
+    return _origin(copy).get("superseded") is True
+
+
+def _origin(copy: Mapping[str, Any]) -> Json:
+    told = property_of(copy, "ArchiveSource")
+    found: Json = json.loads(told) if told else {}
+    return found
 
 
 def property_of(copy: Mapping[str, Any], name: str) -> str:
