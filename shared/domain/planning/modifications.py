@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -84,6 +84,15 @@ class Modification:
 
 
 @dataclass(frozen=True, slots=True)
+class ModifiedTimes:
+    """The times that modifications give to an event (domain.md 4). UTC."""
+
+    start: datetime
+    end: datetime
+    modifications: tuple[Modification, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Meeting:
     """A meeting with its times so far, UTC. ``source_start`` never changes.
 
@@ -154,8 +163,10 @@ class ModificationSweep:
         else:
             self._hold(item)
 
-    def advance(self, now: datetime) -> Iterator[Meeting | Judged]:
-        """Everything that starts before ``now`` was added: yield what is final."""
+    def advance(
+        self, now: datetime, entering: Iterable[Meeting | Modification] = ()
+    ) -> Iterator[Meeting | Judged]:
+        """Everything that starts before ``now`` was added: yield what is final, then take what starts now."""
         while self._modifications and now - self._modifications[0][1] > TOLERANCE:
             yield self._apply(heapq.heappop(self._modifications)[3])
         limit = min(now, self._modifications[0][0]) if self._modifications else now
@@ -165,6 +176,8 @@ class ModificationSweep:
             if meeting is not None and meeting.end == end:
                 self._release(meeting)
                 yield meeting
+        for item in entering:
+            self.add(item)
 
     def earliest_start(self, now: datetime) -> datetime:
         """Every later result starts at or after this instant, including orphans."""

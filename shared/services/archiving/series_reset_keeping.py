@@ -5,7 +5,7 @@ follows. ``pair`` gives the copies of vanished dates to new events of the same d
 surplus copies and updates the items.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import uuid4
@@ -40,7 +40,6 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_resets import SeriesResets
-from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding, request_superseding
 
 
@@ -76,9 +75,10 @@ class SeriesResetKeeper:
         await self._superseding.plan(session)
         return SeriesResets(self._context, await self._repository(session).stored())
 
-    async def pair(self, turn: PlanTurn, matcher: SourceMatcher, reader: SourceReader) -> bool:
+    async def pair(
+        self, turn: PlanTurn, matcher: SourceMatcher, resets: SeriesResets, met: Container[str]
+    ) -> bool:
         """Give rows of vanished dates to new events of these dates. Whether to read the pages once more."""
-        resets = reader.resets
         new = {
             series: days
             for series, taken in resets.taken.items()
@@ -88,7 +88,7 @@ class SeriesResetKeeper:
             return False
         async with turn.session() as session:
             rows = await self._repository(session).rows(new, self._window.start, self._window.end)
-            unmet = [row.key for each in rows.values() for row in each if not reader.has_met(row.key)]
+            unmet = [row.key for each in rows.values() for row in each if row.key not in met]
             entries = await self._context.archived_events(session).by_keys(unmet)
         gone = await matcher.are_gone(entries.values()) if entries else set()
         pairs: list[tuple[str, str]] = []

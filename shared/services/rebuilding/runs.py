@@ -127,7 +127,7 @@ class RebuildRuns:
     ) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
         records = {row.source_key: restored(row.record, row.start_at) for row in rows}
-        await drafter.add_recorded(session, records, entries)
+        await context.operations(session).add(context.run_id, drafter.recorded(records, entries))
 
 
 def _lost(session: AsyncSession, context: RunContext) -> LostCopyRepository:

@@ -288,7 +288,8 @@ class CopyRestoring:
     async def _draft(self, session: AsyncSession, context: RunContext, rows: Sequence[RecordedCopy]) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
         records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
-        await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
+        planned = OperationDrafter(self._ports, context).recorded(records, entries)
+        await context.operations(session).add(context.run_id, planned)
 
     async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
         counts = PlanCounts(refused=f"{refused.reason}: {refused.detail}", gone=refused.gone)
