@@ -124,7 +124,7 @@ class InteractionRequired(Unauthenticated):
 
 
 class Forbidden(AdminAssistantError):
-    """The caller's role does not permit the operation."""
+    """The caller is not authorised for the operation."""
 
     status = 403
     code = "forbidden"
@@ -159,7 +159,7 @@ class MethodNotAllowed(AdminAssistantError):
 
 
 class Conflict(AdminAssistantError):
-    """The state of the resource does not permit the change. ``resource_id`` is the existing resource."""
+    """The state of the resource does not allow the change. ``resource_id`` is the existing resource."""
 
     status = 409
     code = "conflict"

@@ -7,7 +7,6 @@ API_AUDIENCE = "33333333-3333-4333-8333-333333333333"
 IDENTITY_HEADER = "local"
 
 ADMIN_ADDRESS = "admin@example.com"
-ADMIN_NAME = "Local Admin"
 #: The mailbox that mail is sent from.
 MAIL_SENDER = "assistant@example.com"
 

@@ -1,37 +1,36 @@
-"""The services for calendars and categories."""
+"""Calendars of both stores, and their archive configurations."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
-from uuid import UUID
-
-from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
+    from shared.composition.foundations import Foundations
     from shared.services.calendars.listing import CalendarService
     from shared.services.calendars.local_calendars import LocalCalendarService
     from shared.services.calendars.local_events import LocalEventService
-    from shared.services.categories.catalogue import OutlookCategories
-    from shared.services.categories.services import CategoryServices
-    from shared.services.months.needs_attention import NeedsAttentionService
-    from shared.services.months.reading import MonthService
+    from shared.services.configurations.changes import ConfigurationChanges
+    from shared.services.configurations.saving import ArchiveConfigurationService
 
 
-class CalendarParts(Foundations):
-    """Calendars of both stores, and categories."""
+class CalendarsRoom:
+    """Calendars of both stores, and their archive configurations. Each part is built when first asked for."""
+
+    def __init__(self, foundations: "Foundations") -> None:
+        self._base = foundations
 
     @cached_property
-    def calendar_service(self) -> "CalendarService":
+    def listing(self) -> "CalendarService":
         """Calendars of persons, in both stores."""
         from shared.services.calendars.listing import CalendarService
 
-        return CalendarService(self.database, self.local_calendars, self.audit_writer)
+        return CalendarService(self._base.database, self._base.local_calendars, self._base.audit_writer)
 
     @cached_property
-    def local_calendar_service(self) -> "LocalCalendarService":
+    def local_calendars(self) -> "LocalCalendarService":
         """Calendars kept in our database."""
         from shared.services.calendars.local_calendars import LocalCalendarService
 
-        return LocalCalendarService(self.database, self.clock, self.audit_writer)
+        return LocalCalendarService(self._base.database, self._base.clock, self._base.audit_writer)
 
     @cached_property
     def local_events(self) -> "LocalEventService":
@@ -39,32 +38,30 @@ class CalendarParts(Foundations):
         from shared.services.calendars.local_events import LocalEventService
 
         return LocalEventService(
-            self.database, self.clock, self.settings, self.audit_writer, self.system_settings
+            self._base.database,
+            self._base.clock,
+            self._base.settings,
+            self._base.audit_writer,
+            self._base.system_settings,
         )
 
     @cached_property
-    def categories(self) -> "CategoryServices":
-        """Categories: both stores, reports, suggestions, rules."""
-        from shared.services.categories.services import CategoryServices
+    def configurations(self) -> "ArchiveConfigurationService":
+        """Archive configurations."""
+        from shared.services.configurations.saving import ArchiveConfigurationService
 
-        ports = self.database, self.calendar_stores, self._no_outlook
-        return CategoryServices.create(
-            *ports, self.clock, self.settings, self.audit_writer, self.system_settings
+        return ArchiveConfigurationService(
+            self._base.database, self._base.calendar_stores, self._base.clock, self._base.system_settings
         )
 
-    def _no_outlook(self, mailbox: UUID) -> "OutlookCategories":
-        raise RuntimeError("a request says as whom it reaches Outlook")
-
     @cached_property
-    def needs_attention(self) -> "NeedsAttentionService":
-        """All that needs a person, in one list."""
-        from shared.services.months.needs_attention import NeedsAttentionService
+    def configuration_changes(self) -> "ConfigurationChanges":
+        """Changes of archive configurations."""
+        from shared.services.configurations.changes import ConfigurationChanges
 
-        return NeedsAttentionService(self.database, self.clock, self.settings)
+        return ConfigurationChanges(self._base.database, self._base.clock, self._base.audit_writer)
 
-    @cached_property
-    def months(self) -> "MonthService":
-        """The month of a person, out of the archive."""
-        from shared.services.months.reading import MonthService
 
-        return MonthService(self.database, self.clock, self.settings)
+def build(foundations: "Foundations") -> CalendarsRoom:
+    """The room; nothing in it is built yet."""
+    return CalendarsRoom(foundations)

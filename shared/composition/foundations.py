@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from shared.graph.master_categories import MasterCategories
     from shared.graph.on_behalf import OnBehalfTokens
     from shared.graph.throttle import Throttle
+    from shared.services.archiving.context import ArchivingPorts
     from shared.services.audit.recording import AuditWriter
     from shared.services.calendars.local_calendar_store import LocalCalendars
     from shared.services.calendars.store import BothCalendars
-    from shared.services.identity.tokens import TokenValidator
     from shared.services.notifications.mail_senders import MailSenders
-    from shared.services.operation.rate_limit import RateLimit
     from shared.services.operation.system_settings import SystemSettings
     from shared.services.person_keys.keys import PersonKeys
     from shared.settings import Settings
@@ -37,7 +36,6 @@ class Foundations:
         clock: Clock | None = None,
         database: "Database | None" = None,
         calendars: "CalendarAdapter | None" = None,
-        tokens: "TokenValidator | None" = None,
     ) -> None:
         if settings is None:
             from shared.settings import Settings
@@ -48,9 +46,10 @@ class Foundations:
 
         configure_logging(self.settings.log_level)
         self.clock = clock or SystemClock()
-        self._closers: list[Callable[[], Awaitable[None]]] = []
+        #: What was opened says here how it is closed.
+        self.closers: list[Callable[[], Awaitable[None]]] = []
         # A cached property that is in the instance's dictionary already is never built.
-        given = {"database": database, "calendars": calendars, "tokens": tokens}
+        given = {"database": database, "calendars": calendars}
         self.__dict__.update({name: part for name, part in given.items() if part is not None})
 
     @cached_property
@@ -59,7 +58,7 @@ class Foundations:
         from shared.database.engine import Database
 
         database = Database(self.settings)
-        self._closers.append(database.close)
+        self.closers.append(database.close)
         return database
 
     @cached_property
@@ -68,7 +67,7 @@ class Foundations:
         from shared.graph.client import GraphClient
 
         client = GraphClient.create(self.settings)
-        self._closers.append(client.close)
+        self.closers.append(client.close)
         return client
 
     @cached_property
@@ -92,7 +91,7 @@ class Foundations:
         from shared.graph.on_behalf import OnBehalfTokens
 
         tokens = OnBehalfTokens(self.settings)
-        self._closers.append(tokens.close)
+        self.closers.append(tokens.close)
         return tokens
 
     def calendars_for(self, person: "SignedIn") -> "CalendarAdapter":
@@ -133,7 +132,7 @@ class Foundations:
 
         storage = open_storage(self.settings)
         if storage is not None:
-            self._closers.append(storage.close)
+            self.closers.append(storage.close)
         return storage
 
     @cached_property
@@ -146,7 +145,7 @@ class Foundations:
         if store is None:
             return None
         keys = PersonKeys(store, self.clock)
-        self._closers.append(keys.close)
+        self.closers.append(keys.close)
         return keys
 
     @cached_property
@@ -171,19 +170,20 @@ class Foundations:
         return MailSenders(self.settings)
 
     @cached_property
-    def rate_limit(self) -> "RateLimit":
-        """How many requests one caller may send to this instance."""
-        from shared.services.operation.rate_limit import RateLimit
+    def archiving_ports(self) -> "ArchivingPorts":
+        """What archiving, backfills, verifications and decisions work with."""
+        from shared.services.archiving.context import ArchivingPorts
 
-        settings = self.settings
-        return RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst, self.clock)
+        return ArchivingPorts(
+            self.database, self.calendar_stores, self.clock, self.settings, person_keys=self.person_keys
+        )
 
     async def close(self) -> None:
         """Close what was built, last first; every part is closed even if another one fails to."""
         failures: list[Exception] = []
-        while self._closers:
+        while self.closers:
             try:
-                await self._closers.pop()()
+                await self.closers.pop()()
             except Exception as failure:
                 failures.append(failure)
         if failures:

@@ -43,10 +43,10 @@ class ActionItemAnswer(Input):
         Answer,
         Field(
             strict=False,
-            description="one_meeting: the copy takes the new content. two_meetings: both count. new_one_only:"
-            " the old copy stays, shown free, and counts no time. took_place: the old copy counts."
-            " was_postponed: it counts no time. keep_archived: nothing changes. take_series: the archive"
-            " becomes what the series shows.",
+            description="- one_meeting: the copy takes the new content.\n- two_meetings: both count.\n"
+            "- new_one_only: the old copy stays, shown free, and counts no time.\n"
+            "- took_place: the old copy counts.\n- was_postponed: it counts no time.\n"
+            "- keep_archived: nothing changes.\n- take_series: the archive becomes what the series shows.",
         ),
     ]
 

@@ -127,11 +127,11 @@ class ArchiveConfigurationResource(Resource):
     archive: str
     archive_calendar_id: str
     archive_gone_since: datetime | None = Field(
-        description="Since when the archive calendar is known not to exist any more; while it is set, POST "
+        description="Since when the archive calendar is known not to exist any more. While it is set, POST "
         "archive-configurations/{id}/rebuild creates it and every copy again from our record."
     )
     archive_in_use: bool = Field(
-        description="True while an older configuration archives the same source into the same calendar: this "
+        description="True while an older configuration archives the same source into the same calendar. This "
         "one is paused and can neither run nor be activated until that one is deleted."
     )
     time_zone: str

@@ -78,10 +78,11 @@ class ArchiveRunSummary(Resource):
     correlation_id: str
     report: RunReport | None
     reason_code: str | None = Field(
-        description="Why it could not continue, if something can be done: archive_calendar_gone "
-        "(POST archive-configurations/{id}/rebuild creates both again), mailbox_not_permitted, "
-        "calendar_has_two_roles, user_deactivated; calendar_not_found and calendar_refused: Microsoft Graph "
-        "does not let it be read, the report's reason has Graph's code.",
+        description="Why it could not continue, if something can be done: archive_calendar_gone, "
+        "mailbox_not_permitted, calendar_has_two_roles, user_deactivated, calendar_not_found, "
+        "calendar_refused. After archive_calendar_gone, POST archive-configurations/{id}/rebuild creates "
+        "calendar and copies again. The last two: Microsoft Graph refuses to read it, and the report's "
+        "reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
     reason: str | None = Field(description="Why it could not continue, in words; null if nothing stopped it.")

@@ -23,7 +23,7 @@ class AttentionListQuery(PageQuery):
     first_day: Day | None = Field(
         default=None,
         description="First local day; with last_day. If not given: the last days up to today, as many as one "
-        "request may ask for, and whatever is open of overlaps, questions and findings before them.",
+        "request may ask for. Then open overlaps, questions and findings before them are listed, too.",
         examples=["2026-01-01"],
     )
     last_day: Day | None = Field(

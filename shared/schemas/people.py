@@ -141,7 +141,7 @@ class UserExportResource(Resource):
 
 
 class UserExportContentQuery(Input):
-    """Selects a part of the file."""
+    """Where in the file the returned part begins."""
 
     offset: int = Field(default=0, ge=0, le=2**50, description="Where the part begins, in bytes.")
 

@@ -26,7 +26,6 @@ def _iana(value: str) -> str:
 
 type ZoneName = Annotated[Line, Field(max_length=64), AfterValidator(_iana)]
 type TravelWord = Annotated[Line, Field(max_length=50)]
-type TravelWords = Annotated[tuple[TravelWord, ...], Field(max_length=_MOST_WORDS, strict=False)]
 
 _LOOKBACK = "Days that each night re-plans, of a new archive configuration."
 _NIGHTLY = "Local time at which a new archive configuration runs every night."

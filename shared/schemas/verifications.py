@@ -47,9 +47,9 @@ class VerificationBalance(Resource):
     records_without_copy: dict[str, int] = Field(
         default_factory=dict,
         examples=[{"consumed": 1, "merged": 2}],
-        description="merged, consumed, left_out, flagged, removed_by_owner, source_deleted: as the record "
-        "says; failed, locked, conflict, cancelled, not_written: what became of the write; being_written, "
-        "missing, unread; copy_elsewhere: its owner moved it in time.",
+        description="As the record says: merged, consumed, left_out, flagged, removed_by_owner, "
+        "source_deleted. By what became of the write: failed, locked, conflict, cancelled, not_written. "
+        "Else: being_written, missing, unread, or copy_elsewhere (its owner moved it in time).",
     )
     copies_without_record: dict[str, int] = Field(
         default_factory=dict,

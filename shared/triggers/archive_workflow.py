@@ -33,7 +33,7 @@ WORKFLOW = orchestrations.Workflow(
     orchestrator="archive_calendar",
     prefix="archive-",
     id_name="run_id",
-    service=lambda: get_application().archiving,
+    service=lambda: get_application().archiving.service,
 )
 
 
@@ -142,7 +142,7 @@ async def begin_archive_run(run: str) -> dict[str, Any]:
 
     ``patient``: a step that fails because the database was away does not end the run.
     """
-    begun = await get_application().run_driver.begin(UUID(run))
+    begun = await get_application().archiving.run_driver.begin(UUID(run))
     return {"mine": begun.mine, "correlation_id": begun.correlation_id, "patient": begun.patient}
 
 
@@ -152,20 +152,20 @@ async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type
 
     The name is part of running instances' histories, so it stays.
     """
-    progress = await get_application().run_driver.reconcile(UUID(step["run_id"]), step["attempt"])
+    progress = await get_application().archiving.run_driver.reconcile(UUID(step["run_id"]), step["attempt"])
     return {"open": progress.open, "resume_at": _iso(progress.resume_at)}
 
 
 @blueprint.activity_trigger(input_name="run")
 async def plan_archive_run(run: str) -> dict[str, Any]:
     """Plan the run. Returns the counts."""
-    return asdict(await get_application().run_driver.plan(UUID(run)))
+    return asdict(await get_application().archiving.run_driver.plan(UUID(run)))
 
 
 @blueprint.activity_trigger(input_name="run")
 async def apply_archive_run(run: str) -> dict[str, Any]:
     """Write what is planned, for a while: ``{done, failed, remaining, resume_at}``."""
-    progress = await get_application().run_driver.apply(UUID(run))
+    progress = await get_application().archiving.run_driver.apply(UUID(run))
     return asdict(progress) | {"resume_at": _iso(progress.resume_at)}
 
 
@@ -173,7 +173,7 @@ async def apply_archive_run(run: str) -> dict[str, Any]:
 @blueprint.durable_client_input(client_name="client")
 async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Write the report and start the run that follows."""
-    end = await get_application().run_driver.finish(UUID(step["run_id"]), step["reason"])
+    end = await get_application().archiving.run_driver.finish(UUID(step["run_id"]), step["reason"])
     if end.following is not None:
         await start_archive_run(client, end.following)
     return {"state": str(end.state)}

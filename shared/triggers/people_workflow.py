@@ -37,14 +37,14 @@ EXPORT = orchestrations.Workflow(
     orchestrator="export_user",
     prefix="user-export-",
     id_name="export_id",
-    service=lambda: get_application().user_exports,
+    service=lambda: get_application().people.exports,
 )
 ERASURE = orchestrations.Workflow(
     what="user erasure",
     orchestrator="erase_user",
     prefix="user-erasure-",
     id_name="erasure_id",
-    service=lambda: get_application().eraser,
+    service=lambda: get_application().people.eraser,
 )
 
 
@@ -92,7 +92,7 @@ def erase_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[An
 @blueprint.activity_trigger(input_name="export")
 async def prepare_user_export(export: str) -> str:
     """Write the file of an export. Returns its state."""
-    exports = get_application().user_exports
+    exports = get_application().people.exports
     export_id = UUID(export)
     async with exports.acting_for(export_id):
         state = await exports.prepare(export_id)
@@ -103,7 +103,7 @@ async def prepare_user_export(export: str) -> str:
 @blueprint.activity_trigger(input_name="failure")
 async def fail_user_export(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
     """Record that an export could not be prepared."""
-    exports = get_application().user_exports
+    exports = get_application().people.exports
     export_id = UUID(failure["id"])
     async with exports.acting_for(export_id):
         await exports.fail(export_id, failure["reason"])
@@ -114,7 +114,7 @@ async def fail_user_export(failure: dict) -> str:  # type: ignore[type-arg] # th
 @blueprint.durable_client_input(client_name="client")
 async def advance_user_erasure(round: dict, client: df.DurableFunctionsClient) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Work on an erasure for about a minute: ``{over, step, resume_at}``."""
-    eraser = get_application().eraser
+    eraser = get_application().people.eraser
     erasure_id = UUID(round["id"])
     async with eraser.acting_for(erasure_id):
         progress = await eraser.advance(erasure_id, _Hub(client, force=round["force"]))
@@ -125,7 +125,7 @@ async def advance_user_erasure(round: dict, client: df.DurableFunctionsClient) -
 @blueprint.activity_trigger(input_name="failure")
 async def fail_user_erasure(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
     """Record why an erasure cannot continue."""
-    eraser = get_application().eraser
+    eraser = get_application().people.eraser
     erasure_id = UUID(failure["id"])
     async with eraser.acting_for(erasure_id):
         await eraser.fail(erasure_id, failure["reason"])

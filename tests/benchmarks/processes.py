@@ -54,14 +54,6 @@ def machine_cpu_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb(pid: int) -> float:
-    """Memory of a process (proc(5), status, VmRSS)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return 0.0
-
-
 async def until_it_answers(url: str, child: Child, headers: Mapping[str, str] | None = None) -> None:
     """Wait for a 200. Raises RuntimeError with the end of its log when it ends or does not come."""
     deadline = time.monotonic() + _PATIENCE

@@ -13,6 +13,7 @@ from infra.local.graph_simulator import GraphSimulator
 from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared import telemetry
 from shared.application import Application, use_application
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
@@ -44,7 +45,7 @@ async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GraphSimul
 async def api(simulator: GraphSimulator, database: Database, settings: Settings) -> AsyncIterator[Caller]:
     """The app over a database and a mailbox, with a durable client that records what it is to start."""
     url = settings.database_url.get_secret_value()
-    app = Application(on_simulator(simulator, database_url=url), database=database)
+    app = Application(Foundations(on_simulator(simulator, database_url=url), database=database))
     before = use_application(app)
     caller = Caller(simulator, app)
     caller.durable = RecordingClient()
@@ -140,7 +141,7 @@ async def test_one_correlation_id_runs_through_every_room_of_the_house(
 
     # The service.
     owner = DomainCaller.user(TENANT, oid)
-    view = await api.app.archiving.get_run(owner, UUID(run_id))
+    view = await api.app.archiving.service.get_run(owner, UUID(run_id))
     assert (view.run.correlation_id, view.run.report and view.run.report["archived"]) == (CORRELATION, 3)
 
     # The repositories: the run's row, and every audit row since the request, with any writer.

@@ -271,8 +271,8 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
                 reader, source_mailbox_id=ada.object_id, names_another=True, open_until=START
             )
             things[name] = (await make.approval(over, state=state)).id
-    async with api.app.user_exports.acting_for(export.id):
-        await api.app.user_exports.prepare(export.id)
+    async with api.app.people.exports.acting_for(export.id):
+        await api.app.people.exports.prepare(export.id)
     secrets = [
         made["id"],
         str(run.id),

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -104,7 +104,7 @@ async def test_nobody_sees_or_is_taken_for_another(
     worker_database: TestDatabase,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    api.app.__dict__["rate_limit"] = Unlimited()
+    api.app.identity.rate_limit = cast(Any, Unlimited())
     delegated = watch_tokens(api)
     persons = [Person(api, number, *each) for number, each in enumerate(people)]
     with caplog.at_level(logging.INFO, "shared"):

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,15 +50,6 @@ def check_runs(runs: Sequence[Row]) -> list[str]:
                 f"run {run['id']} counts {report['source']} events, its outcomes {added}: {parts}"
             )
     return problems
-
-
-def check_counted(runs: Sequence[Row], owned: Mapping[UUID, int]) -> list[str]:
-    """A run counts at least the events its plan read in its window."""
-    return [
-        f"run {run['id']} counts {run['report']['source']} events, its plan read {owned[run['id']]}"
-        for run in runs
-        if run["id"] in owned and run["report"] is not None and run["report"]["source"] < owned[run["id"]]
-    ]
 
 
 def check_operations(operations: Sequence[Row]) -> list[str]:

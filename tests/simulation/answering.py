@@ -60,7 +60,7 @@ async def answer(host: Host, owner: Caller, rng: random.Random, items: Sequence[
     item = rng.choice(items)
     wanted = Answer(rng.choice(ANSWERS[item["question"]]))
     with suppress(AdminAssistantError):
-        return list((await host.app.answering.answer(owner, item["id"], wanted)).run_ids)
+        return list((await host.app.review.answering.answer(owner, item["id"], wanted)).run_ids)
     return []
 
 

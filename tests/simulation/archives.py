@@ -56,6 +56,15 @@ class GraphArchive:
         self.reference = f"msgraph://ada@example.test/calendars/{calendar.name}"
         self.calendar_id = calendar.id
 
+    def delete(self) -> None:
+        """The calendar goes with all its copies."""
+        self._person.graph.service.resources.delete_calendar(self._calendar)
+
+    def follow(self, calendar_id: str) -> None:
+        """The copies are in another calendar of the mailbox from now on."""
+        self._calendar = self._person.mailbox.calendars[calendar_id]
+        self.calendar_id = calendar_id
+
     async def copies(self) -> list[Json]:
         """As Graph shows them."""
         return self._person.instances(self._calendar)
@@ -123,7 +132,7 @@ class LocalArchive:
         copy = self._rng.choice(copies)
         deleted, event_id = self._rng.random() < 0.5, UUID(copy["id"])
         self._person.touch_copy(copy)
-        events = self._host().app.local_events
+        events = self._host().app.calendars.local_events
         with suppress(AdminAssistantError), telemetry.bind(caller=self._owner, correlation="touch"):
             if deleted:
                 await events.delete(self._owner, self._calendar, event_id, ANY_VERSION)

@@ -24,7 +24,7 @@ async def decide(
     ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
     kept = rng.choice((None, [], _apart(rng, ours), _apart(rng, ours)))
     with suppress(AdminAssistantError):
-        return (await host.app.overlap_resolving.resolve(owner, group["id"], kept)).run_id
+        return (await host.app.review.overlap_resolving.resolve(owner, group["id"], kept)).run_id
     return None
 
 

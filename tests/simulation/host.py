@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from shared.application import Application
+from shared.composition.foundations import Foundations
 from shared.graph.client import GraphClient
 from shared.settings import Settings
 from tests.simulation.epoch import EPOCH
@@ -71,18 +72,16 @@ class SimulatedGraphClient(GraphClient):
         return httpx.Timeout(3600.0)
 
 
-class SimulatedApplication(Application):
+def simulated_application(
+    settings: Settings,
+    clock: HostClock,
+    database: WarmDatabase,
+    transport: httpx.AsyncBaseTransport,
+) -> Application:
     """The application on a simulated clock and network."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        clock: HostClock,
-        database: WarmDatabase,
-        transport: httpx.AsyncBaseTransport,
-    ) -> None:
-        super().__init__(settings, clock=clock, database=database)
-        self.graph = SimulatedGraphClient(settings, transport)
+    foundations = Foundations(settings, clock=clock, database=database)
+    foundations.graph = SimulatedGraphClient(settings, transport)
+    return Application(foundations)
 
 
 class Host:
@@ -100,8 +99,8 @@ class Host:
         self._transport = GraphTransport(graph, name, self._told)
         self.database = WarmDatabase(settings, application_name=name)
         #: The product, whole; only what reaches the outside is simulated.
-        self.app = SimulatedApplication(settings, clock, self.database, self._transport)
-        self.period_locker = PeriodLocker(clock, self.app.audit_writer)
+        self.app = simulated_application(settings, clock, self.database, self._transport)
+        self.period_locker = PeriodLocker(clock, self.app.foundations.audit_writer)
         self.activities: set[asyncio.Task[Any]] = set()
 
     def die(self, *, calls_arrive: bool) -> None:

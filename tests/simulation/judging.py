@@ -25,6 +25,7 @@ from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
 from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
+from tests.simulation.statistics import REBUILT
 
 type Row = dict[str, Any]
 
@@ -142,6 +143,24 @@ class Judge:
                 self._moved.append(Moved(*stood, copy))
         self._stood |= {copy["id"]: (at, copy) for copy in copies}
         return copies
+
+    async def archive_calendar(self) -> str:
+        """The calendar that is archived into."""
+        (configurations,) = await self._rows("archive_configurations")
+        found: str = next(c["archive_calendar_id"] for c in configurations if c["id"] == self._configuration)
+        return found
+
+    async def rebuilt(self) -> None:
+        """The archive calendar was made again: the copies that stood are others now, and say the same."""
+        copies = {archive_key_of(copy): copy for copy in await self._archive.copies()}
+        ids = {key: copy["id"] for key, copy in copies.items()}
+        # A copy that did not come again keeps its former id: it stood and is gone.
+        self._stood = {
+            ids.get(archive_key_of(copy), copy_id): (at, copy) for copy_id, (at, copy) in self._stood.items()
+        }
+        if self.frozen is not None:
+            self.frozen = self.frozen.rebuilt(copies)
+        self.verdict.facts[REBUILT] = 1
 
     async def look(self) -> None:
         """What the last run finds: the copies that are there, and what was decided."""

@@ -1,11 +1,12 @@
 """A period that a timesheet finalised: what was archived there stays as it was (domain.md 2.8)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.simulation.comparing import content
 from tests.simulation.source_keys import archive_key_of
 
 type Json = dict[str, Any]
@@ -32,6 +33,14 @@ class Frozen:
             datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.first, self.after)
         )
         return int(first.timestamp()) // 60 - 24 * 60, int(after.timestamp()) // 60 + 24 * 60
+
+    def rebuilt(self, copies: Mapping[str, Json]) -> "Frozen":
+        """The same period after the archive calendar was made again: what is equal there takes its place."""
+        kept = {
+            key: again if (again := copies.get(key)) and content(again) == content(copy) else copy
+            for key, copy in self.copies.items()
+        }
+        return replace(self, copies=kept)
 
     def violations(self, copies: Sequence[Json], touched: Collection[str]) -> list[str]:
         """What was written into the period since."""

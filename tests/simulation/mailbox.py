@@ -4,17 +4,19 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from infra.local.graph_simulator.control.owner_actions import OwnerActions
 from infra.local.graph_simulator.graph.event_fields import read_event
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Calendar, Event, Item
 from infra.local.graph_simulator.values.errors import GraphError, LoadError
-from tests.simulation.entries import Entries
+from tests.simulation.entries import ARCHIVE_ZONES, Entries
 from tests.simulation.graph_world import GraphWorld
+from tests.simulation.rules import modifies
 from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
 
 _FAR = 10**17
@@ -152,7 +154,7 @@ class Person:
         return len(versions) == 1 and self.meetings[self.about(event)] == 1
 
     def made_again(self, event: Event) -> None:
-        """An event comes again under another id; after it moved by more than a day, nobody knows it again."""
+        """An event comes again under another id; after it moved far, nobody knows it again."""
         number = self.about(event)
         self.remade.add(number)
         if event.recurrence is not None:
@@ -171,10 +173,18 @@ class Person:
         self.meetings[number] += number in self.remade and self._went_far(number, event.span.start)
 
     def _went_far(self, number: int, *now: datetime) -> bool:
-        """Whether the events of a meeting stood more than a day apart."""
-        items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
-        starts = [*now, *(datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items)]
-        return bool(starts) and max(starts) - min(starts) > timedelta(days=1)
+        """Whether nobody knows a meeting again by subject and day: where its events stood, or what they are.
+
+        Modifications, free and all-day events are known by their times alone (domain.md 2.16).
+        """
+        items = [each for moment in self.moments for each in moment.source if meeting_of(each) == number]
+        starts = {*now, *(datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items)}
+        if any(modifies(each["subject"]) or each["isAllDay"] or each["showAs"] == "free" for each in items):
+            return len(starts) > 1
+        utc = [start.replace(tzinfo=UTC) for start in starts]
+        return any(
+            len({start.astimezone(ZoneInfo(zone)).date() for start in utc}) > 1 for zone in ARCHIVE_ZONES
+        )
 
     def enter(self, entry: Json) -> Event:
         """Put an event into the calendar."""

@@ -273,7 +273,7 @@ class Durable:
 
     async def _call(self, host: Host, work_id: UUID, name: str, given: Any) -> Any:
         """The activities of archive_workflow and verification_workflow, on one host's services."""
-        driver, verifications = host.app.run_driver, host.app.verifications
+        driver, verifications = host.app.archiving.run_driver, host.app.verifying.verifications
         match name:
             case "begin_archive_run":
                 return asdict(await driver.begin(work_id))
@@ -287,7 +287,7 @@ class Durable:
                 end = await driver.finish(work_id, given["reason"])
                 if end.following is not None:
                     self.start(end.following)
-                    await host.app.archiving.mark_dispatched(end.following)
+                    await host.app.archiving.service.mark_dispatched(end.following)
                 return {"state": str(end.state)}
             case "begin_verification":
                 return asdict(await verifications.begin(work_id))
@@ -380,4 +380,8 @@ class SimulatedOrchestrations:
         await self.start(work, [each for each in ids if not self.durable.alive(each)])
 
     def _service(self, work: Work) -> Any:
-        return self.host.app.verifications if work is Work.VERIFICATION else self.host.app.archiving
+        return (
+            self.host.app.verifying.verifications
+            if work is Work.VERIFICATION
+            else self.host.app.archiving.service
+        )

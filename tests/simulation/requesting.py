@@ -69,7 +69,7 @@ class Requests:
         self.person.touch_copy(copies[row["archive_key"]])
         wanted = {"subject": f"By hand {self.rng.randrange(1000)}"}
         with self._as_owner("edit"):
-            edits = self.fleet.any().app.owner_edits
+            edits = self.fleet.any().app.archiving.owner_edits
             started = await edits.edit(self.owner, row["appointment_id"], wanted, ANY_VERSION)
             self._start([started.run.id])
 
@@ -77,7 +77,7 @@ class Requests:
         """Request a comparison of source, record and archive, by default of what was archived last (2.15)."""
         found: UUID | None = None
         with self._as_owner("verify"):
-            verifications = self.fleet.any().app.verifications
+            verifications = self.fleet.any().app.verifying.verifications
             started = await verifications.request(self.owner, self.configuration, start, end)
             found = started.verification.id
             if self.rng.random() < 0.9:
@@ -90,7 +90,7 @@ class Requests:
         if missing:
             found = self.rng.choice(missing)
             with self._as_owner("put back"):
-                restoring = self.fleet.any().app.copy_restoring
+                restoring = self.fleet.any().app.verifying.restoring
                 started = await restoring.put_back(self.owner, found["verification_id"], found["id"])
                 self._start([started.run.id])
 
@@ -98,8 +98,22 @@ class Requests:
         """Request to archive the time before the nightly runs month by month (2.14)."""
         first = (await self.judge.archive_from()) - timedelta(days=self.rng.randrange(0, 70))
         with self._as_owner("backfill"):
-            _, run_id = await self.fleet.any().app.backfills.start(self.owner, self.configuration, first)
+            _, run_id = await self.fleet.any().app.archiving.backfills.start(
+                self.owner, self.configuration, first
+            )
             self._start([run_id] if run_id is not None else [])
+
+    async def rebuild(self) -> str | None:
+        """Request the archive calendar again after it was deleted. Returns the code of a refusal."""
+        try:
+            with telemetry.bind(caller=self.owner, correlation="rebuild"):
+                self.made["asked to rebuild"] = self.made.get("asked to rebuild", 0) + 1
+                rebuilds = self.fleet.any().app.archiving.rebuild_requests
+                started = await rebuilds.rebuild(self.owner, self.configuration, ANY_VERSION)
+        except AdminAssistantError as error:
+            return error.code
+        self._start([started.run.id])
+        return None
 
     def _start(self, runs: Sequence[UUID]) -> None:
         for run_id in runs:

@@ -56,7 +56,7 @@ RULES: tuple[str, ...] = (
     "appointment: unresolved",
     "automation: sensitivity",
     "automation: showAs",
-    f"run: {RunMode.REPLACE}",
+    *(f"run: {mode}" for mode in RunMode if mode is not RunMode.NORMAL),
 )
 
 

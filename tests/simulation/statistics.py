@@ -13,10 +13,11 @@ from tests.simulation.mishaps import Mishap
 _ELSEWHERE = {kind.name for kind in Kind if kind.name.startswith("PART_")} | {"STALE", "SLOW"}
 #: A world whose copies are kept in our own database.
 LOCAL_ARCHIVE = "archive in the database"
+#: A world whose archive calendar was deleted and made again.
+REBUILT = "archive calendar made again"
 #: At least how often each kind of fault must strike, and each kind of world come, in a hundred seeds.
-LEAST = {
-    str(kind): 3 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION, LOCAL_ARCHIVE)
-}
+_WORLDS = (LOCAL_ARCHIVE, REBUILT)
+LEAST = {str(kind): 3 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION, *_WORLDS)}
 #: Its two places are one fault, and it is rare.
 RESTART = "PostgreSQL restarted"
 

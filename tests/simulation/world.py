@@ -35,6 +35,7 @@ from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
 from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestrations, Trouble
 from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.rebuilding import Rebuild
 from tests.simulation.requesting import Requests
 from tests.simulation.rules import Policies
 from tests.simulation.statistics import LOCAL_ARCHIVE
@@ -121,6 +122,9 @@ class World:
             *(self.durable, self.fleet, {}),
         )
         self._admin = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
+        self._rebuild = Rebuild(
+            random.Random(f"rebuild {seed}"), self.person, self.archive, self.judge, self.requests
+        )
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody looked at."""
@@ -151,6 +155,9 @@ class World:
             await self.judge.note_copies()
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
+            await self._rebuild.happen(
+                lambda: self._request(*self._window()), lambda: self._rest(_LONGEST_STORM)
+            )
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
@@ -275,13 +282,13 @@ class World:
             host = self.fleet.any()
             try:
                 with telemetry.bind(caller=self._admin, correlation="request"):
-                    started = await host.app.archiving.start_run(
+                    started = await host.app.archiving.service.start_run(
                         self._admin, self._configuration, start, end, mode
                     )
                 self._requested = started.run.id
                 if self.rng.random() < 0.9:
                     self.durable.start(started.run.id)
-                    await host.app.archiving.mark_dispatched(started.run.id)
+                    await host.app.archiving.service.mark_dispatched(started.run.id)
             except AdminAssistantError:
                 await asyncio.sleep(self.rng.uniform(0.1, 5.0))
                 continue
@@ -296,7 +303,7 @@ class World:
                 session.add(self._configured(configuration, self._owner_id, "Second"))
             self.verdict.facts["pairs entered"] = 1
         with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="pair"):
-            started = await host.app.archiving.start_run(
+            started = await host.app.archiving.service.start_run(
                 owner, configuration, FIRST_DAY, FIRST_DAY + timedelta(days=DAYS)
             )
             self.durable.start(started.run.id)
@@ -317,7 +324,7 @@ class World:
         host = self.fleet.any()
         with suppress(AdminAssistantError), telemetry.bind(caller=self._admin, correlation="cancel"):
             if self._requested is not None:
-                await host.app.archive_runs.cancel(self._admin, self._requested)
+                await host.app.archiving.runs.cancel(self._admin, self._requested)
 
     async def _rest(self, longest: float) -> None:
         """Until no run is open and no instance is active. The dispatcher ticks."""

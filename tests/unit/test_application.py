@@ -9,6 +9,7 @@ import pytest
 
 from shared.application import Application, get_application, use_application
 from shared.clock import SystemClock
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.settings import Settings
 
@@ -32,32 +33,37 @@ def _own_application() -> Iterator[None]:
 
 
 async def test_a_part_that_is_given_is_used_by_every_service_and_never_built(settings: Settings) -> None:
-    given = {name: Part() for name in ("database", "calendars", "tokens")}
-    app = Application(settings, clock=FixedClock(), **cast(Any, given))
+    given = {name: Part() for name in ("database", "calendars")}
+    app = Application(Foundations(settings, clock=FixedClock(), **cast(Any, given)))
     for name, part in given.items():
-        assert getattr(app, name) is part
-    assert app.clock.now() == datetime(2026, 3, 2, tzinfo=UTC)
-    for service in (app.users, app.archive_configurations, app.appointments, app.archiving, app.health):
+        assert getattr(app.foundations, name) is part
+    assert app.foundations.clock.now() == datetime(2026, 3, 2, tzinfo=UTC)
+    services = (
+        app.people.users,
+        app.calendars.configurations,
+        app.review.appointments,
+        app.archiving.service,
+        app.operation.health,
+    )
+    for service in services:
         assert getattr(service, "_database", given["database"]) is given["database"]
     # The maker of a part closes it.
     await app.close()
 
 
-async def test_any_factory_can_be_replaced_in_a_subclass(settings: Settings) -> None:
-    class Other(Application):
-        database = cast(Any, Part())
-
-    app = Other(settings)
-    assert app.users._database is Other.database
+async def test_any_part_of_a_room_can_be_replaced(settings: Settings) -> None:
+    app = Application(Foundations(settings))
+    app.identity.tokens = tokens = cast(Any, Part())
+    assert app.operation.health._tokens is tokens
     await app.close()
 
 
 async def test_a_service_is_built_when_first_asked_for_and_once(settings: Settings) -> None:
-    app = Application(settings)
-    assert "archiving" not in vars(app)
-    assert app.archiving is app.archiving
-    assert isinstance(app.database, Database)
-    assert app.users is not Application(settings).users
+    app = Application(Foundations(settings))
+    assert "service" not in vars(app.archiving)
+    assert app.archiving.service is app.archiving.service
+    assert isinstance(app.foundations.database, Database)
+    assert app.people.users is not Application(Foundations(settings)).people.users
     await app.close()
 
 
@@ -74,9 +80,9 @@ async def test_parts_are_closed_last_first_and_once(settings: Settings, monkeypa
     monkeypatch.setattr("shared.services.identity.tokens.TokenValidator.close", closing("tokens"))
     monkeypatch.setattr("shared.graph.client.GraphClient.close", closing("graph"))
     monkeypatch.setattr("shared.graph.client.GraphClient.create", lambda _: _Graph(closing("graph")))
-    app = Application(settings)
-    assert app.health is not None
-    assert app.calendars is not None
+    app = Application(Foundations(settings))
+    assert app.operation.health is not None
+    assert app.foundations.calendars is not None
     await app.close()
     assert closed == ["graph", "tokens", "database"]
     await app.close()
@@ -93,11 +99,11 @@ async def test_nothing_is_closed_that_was_never_opened(settings: Settings, monke
         raise AssertionError("it was never opened")
 
     monkeypatch.setattr(Database, "close", close)
-    await Application(settings).close()
+    await Application(Foundations(settings)).close()
 
 
 async def test_every_part_is_closed_even_if_some_fail_and_each_failure_is_told(settings: Settings) -> None:
-    app, closed = Application(settings), []
+    app, closed = Application(Foundations(settings)), []
 
     def closing(name: str, failure: Exception | None = None) -> Any:
         async def close() -> None:
@@ -108,7 +114,7 @@ async def test_every_part_is_closed_even_if_some_fail_and_each_failure_is_told(s
         return close
 
     failures = (RuntimeError("the second"), OSError("the first"))
-    app._closers += [
+    app.foundations.closers += [
         closing("first", failures[1]),
         closing("second", failures[0]),
         closing("third"),
@@ -121,7 +127,7 @@ async def test_every_part_is_closed_even_if_some_fail_and_each_failure_is_told(s
 
 
 async def test_a_cancelled_closing_is_cancelled_and_the_rest_can_still_be_closed(settings: Settings) -> None:
-    app, closed = Application(settings), []
+    app, closed = Application(Foundations(settings)), []
 
     async def first() -> None:
         closed.append("first")
@@ -129,7 +135,7 @@ async def test_a_cancelled_closing_is_cancelled_and_the_rest_can_still_be_closed
     async def cancelled() -> None:
         raise asyncio.CancelledError
 
-    app._closers += [first, cancelled]
+    app.foundations.closers += [first, cancelled]
     with pytest.raises(asyncio.CancelledError):
         await app.close()
     await app.close()
@@ -142,7 +148,7 @@ def test_the_workers_application_is_built_once_and_can_be_replaced(
     monkeypatch.setattr("shared.settings.Settings", lambda: settings)
     own = get_application()
     assert get_application() is own
-    other = Application(settings)
+    other = Application(Foundations(settings))
     assert use_application(other) is own
     assert get_application() is other
     assert use_application(None) is other

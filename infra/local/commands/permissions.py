@@ -8,5 +8,5 @@ from infra.local.stack import ROOT
 
 def run(arguments: Sequence[str]) -> int:
     """Print it; the app itself says what it is."""
-    command = interrupts.python("shared.triggers.http.permissions", *arguments)
+    command = interrupts.python("shared.triggers.http.authorisation", *arguments)
     return interrupts.run(command, cwd=ROOT, env=environment.cleaned())

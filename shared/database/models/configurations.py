@@ -50,7 +50,7 @@ class ArchiveConfiguration(Base):
     details_agreed_at: Mapped[datetime | None]
     #: The person read was erased (15.3).
     source_erased_at: Mapped[datetime | None]
-    #: Other people's mailboxes that an Admin (``mailboxes_approved_by``) permitted.
+    #: Other people's mailboxes that an Admin (``mailboxes_approved_by``) approved.
     approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]

@@ -17,7 +17,7 @@ ROLE_HOLDS_FOR: Final = timedelta(days=30)
 
 
 class ApprovalState(StrEnum):
-    """The state of an approval. Only ``approved`` permits anything."""
+    """The state of an approval. Only ``approved`` authorises anything."""
 
     REQUESTED = "requested"
     APPROVED = "approved"
@@ -50,8 +50,10 @@ class Parties:
     archive: UUID
 
 
-def may_decide(decider: UUID | None, parties: Parties) -> bool:
-    """Whether this Admin may approve it. It must be a person who gains nothing by it, so never the requester.
+def authorised_to_decide(decider: UUID | None, parties: Parties) -> bool:
+    """Whether this Admin is authorised to approve it.
+
+    It must be a person who gains nothing by it, so never the requester.
 
     The person read may approve, because it is their mailbox. An application may not.
     """

@@ -56,7 +56,7 @@ ACTIONS: Final[dict[str, str]] = {
     "category_rule.updated": "A category rule was changed.",
     "invitation.created": "Somebody was invited.",
     "invitation.revoked": "An invitation was taken back.",
-    "job.paused": "Scheduled work was paused, because it failed again and again or is not permitted.",
+    "job.paused": "Scheduled work was paused, because it failed again and again or is not authorised.",
     "job.resumed": "Scheduled work was resumed.",
     "local_calendar.created": "A local calendar was made.",
     "local_calendar.deleted": "A local calendar was deleted with its events.",

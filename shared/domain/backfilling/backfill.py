@@ -18,7 +18,7 @@ class BackfillState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
-    """One figure for all months. The running month counts by the progress of its run."""
+    """Progress of a backfill. In ``percent``, the running month counts by the progress of its run."""
 
     months_done: int
     months_total: int

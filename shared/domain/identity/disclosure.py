@@ -6,10 +6,10 @@ who may not see it gets one uniform line: its times and "Private".
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 from shared.domain.json_object import JsonObject
@@ -53,6 +53,40 @@ def is_disclosed(
     nothing is known, the answer is no.
     """
     return sensitivity == NORMAL or (origin is not None and (origin == viewer or origin in opened))
+
+
+class RecordedSensitivity(Protocol):
+    """The record of an event, as far as its disclosure goes."""
+
+    @property
+    def sensitivity(self) -> str:
+        """Of the event."""
+
+
+class RecordedEvent(Protocol):
+    """An event of an overlap or an action item. ``event`` is its record, None if nothing is known."""
+
+    @property
+    def origin_mailbox_id(self) -> UUID | None:
+        """The object id of the event's person."""
+
+    @property
+    def event(self) -> RecordedSensitivity | None:
+        """What is recorded about it."""
+
+
+def is_record_disclosed(content: RecordedEvent, viewer: UUID | None, opened: Collection[UUID] = ()) -> bool:
+    """``is_disclosed`` for a recorded event."""
+    sensitivity = content.event.sensitivity if content.event else None
+    return is_disclosed(sensitivity, origin=content.origin_mailbox_id, viewer=viewer, opened=opened)
+
+
+def opened_by_access(contents: Iterable[RecordedEvent], viewer: UUID | None, opened: Collection[UUID]) -> int:
+    """How many of the events only an emergency access shows."""
+    return sum(
+        is_record_disclosed(each, viewer, opened) and not is_record_disclosed(each, viewer)
+        for each in contents
+    )
 
 
 def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> JsonObject:

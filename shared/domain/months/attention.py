@@ -18,7 +18,6 @@ from shared.domain.months.overlaps import MonthOverlap
 from shared.domain.planning.modifications import Meeting, Modification, ModificationKind, modification_kind
 from shared.domain.planning.orphan_modifications import NamedMeeting, why_orphan
 
-_MINUTE: Final = timedelta(minutes=1)
 NO_SUBJECT: Final = "(no subject)"
 
 

@@ -15,6 +15,7 @@ from shared.domain.notifications.notification import (
     NotificationState,
     NotificationSubject,
 )
+from shared.domain.overlaps.reminders import StillWaiting
 from shared.domain.runs.outcome import Outcome, OutcomeReport
 from shared.domain.runs.window import Window
 from shared.domain.verifying.verification import FindingKind
@@ -117,43 +118,62 @@ def overlaps_opened(
     run_id: UUID, configuration_id: UUID, window: Window, count: int, expires_at: datetime
 ) -> Notice:
     """A run opened groups of overlapping events that wait for their owner (domain.md 5.6, 5.8)."""
-    return Notice(
-        notification_class=NotificationClass.OVERLAP_NEEDS_YOU,
-        transaction_id=overlaps_opened_id(run_id),
-        state=NotificationState.ATTENTION,
-        title="Overlapping events need your decision",
-        text=f"{_counted(count, 'group')} of overlapping events {_days(window)} {_wait(count)} for your"
+    return _waiting(
+        NotificationClass.OVERLAP_NEEDS_YOU,
+        overlaps_opened_id(run_id),
+        configuration_id,
+        count,
+        "Overlapping events need your decision",
+        f"{_counted(count, 'group')} of overlapping events {_days(window)} {_wait(count)} for your"
         f" decision. What is undecided on {_date(expires_at, window.zone)} is archived as it is.",
-        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
-        resource_id=configuration_id,
-        count=count,
     )
 
 
-def overlaps_reminder(
-    first_group: UUID,
-    number: int,
-    configuration_id: UUID,
-    zone: ZoneInfo,
-    count: int,
-    waiting_since: datetime,
-    expires_at: datetime | None,
-) -> Notice:
-    """Groups of an archive still wait, the longest since ``waiting_since`` (domain.md 5.8).
+def overlaps_reminder(waiting: StillWaiting) -> Notice:
+    """Groups of an archive still wait (domain.md 5.8)."""
+    count, zone, ends = waiting.count, waiting.zone, ""
+    if waiting.expires_at is not None:
+        ends = f" What is undecided is archived as it is from {_date(waiting.expires_at, zone)} on."
+    return _waiting(
+        NotificationClass.OVERLAP_NEEDS_YOU,
+        f"overlap_reminder:{waiting.first}:{waiting.number}:{waiting.since.isoformat()}",
+        waiting.configuration_id,
+        count,
+        "Overlapping events still wait for you",
+        f"{_counted(count, 'group')} of overlapping events {_has(count)} been waiting for your decision"
+        f" since {_date(waiting.since, zone)}.{ends}",
+    )
 
-    ``first_group`` and ``number`` identify the reminder. ``expires_at`` is the next expiry.
-    """
-    ends = f" What is undecided is archived as it is from {_date(expires_at, zone)} on." if expires_at else ""
-    return Notice(
-        notification_class=NotificationClass.OVERLAP_NEEDS_YOU,
-        transaction_id=f"overlap_reminder:{first_group}:{number}:{waiting_since.isoformat()}",
-        state=NotificationState.ATTENTION,
-        title="Overlapping events still wait for you",
-        text=f"{_counted(count, 'group')} of overlapping events {_has(count)} been waiting for your decision"
-        f" since {_date(waiting_since, zone)}.{ends}",
-        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
-        resource_id=configuration_id,
-        count=count,
+
+def items_opened_id(run_id: UUID) -> str:
+    """The id of the one notification about all action items that a run opened."""
+    return f"meeting_needs_you:{run_id}"
+
+
+def items_opened(run_id: UUID, configuration_id: UUID, count: int) -> Notice:
+    """A run found meetings about which their owner must decide (domain.md 2.16, 2.17)."""
+    return _waiting(
+        NotificationClass.MEETING_NEEDS_YOU,
+        items_opened_id(run_id),
+        configuration_id,
+        count,
+        "Changed meetings need your answer",
+        f"{_counted(count, 'question')} about archived meetings that changed in the calendar"
+        f" {_wait(count)} for your answer. Until then the archived copies count.",
+    )
+
+
+def items_reminder(waiting: StillWaiting) -> Notice:
+    """Action items of an archive still wait (domain.md 2.16)."""
+    count = waiting.count
+    return _waiting(
+        NotificationClass.MEETING_NEEDS_YOU,
+        f"item_reminder:{waiting.first}:{waiting.number}:{waiting.since.isoformat()}",
+        waiting.configuration_id,
+        count,
+        "Changed meetings still need your answer",
+        f"{_counted(count, 'question')} about archived meetings {_has(count)} been waiting for"
+        f" your answer since {_date(waiting.since, waiting.zone)}.",
     )
 
 
@@ -231,6 +251,27 @@ def verification_over(
         resource_type=NotificationSubject.VERIFICATION,
         resource_id=verification_id,
         count=total,
+    )
+
+
+def _waiting(
+    notification_class: NotificationClass,
+    transaction_id: str,
+    configuration_id: UUID,
+    count: int,
+    title: str,
+    text: str,
+) -> Notice:
+    """Decisions of an archive wait for its owner."""
+    return Notice(
+        notification_class=notification_class,
+        transaction_id=transaction_id,
+        state=NotificationState.ATTENTION,
+        title=title,
+        text=text,
+        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
+        resource_id=configuration_id,
+        count=count,
     )
 
 

@@ -1,8 +1,10 @@
-"""When to remind the owner of a waiting overlap (domain.md 5.8)."""
+"""When to remind the owner of a decision that waits (domain.md 2.16, 5.8)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 #: The waiting time before each reminder.
 REMIND_AFTER: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
@@ -15,6 +17,22 @@ class DueReminder:
     number: int
     waiting_since: datetime
     next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillWaiting:
+    """What one reminder tells: how many decisions of an archive wait, the longest since ``since``.
+
+    ``first`` and ``number`` identify the reminder. ``expires_at`` is the next expiry.
+    """
+
+    first: UUID
+    number: int
+    configuration_id: UUID
+    zone: ZoneInfo
+    count: int
+    since: datetime
+    expires_at: datetime | None
 
 
 def due_reminder(remind_at: datetime, sent: int, now: datetime) -> DueReminder | None:

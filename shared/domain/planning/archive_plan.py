@@ -5,11 +5,12 @@ as no later event can change it. The stages follow domain.md 4.7: duplicates, mo
 overlaps, privacy, difference. Matching comes before them: each event is fed under the key of its row.
 """
 
-import hashlib
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from shared.domain.events.key_set import KeySet, key_digest
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.candidate import Candidate, KnownEvent, KnownOverlap
 from shared.domain.planning.decision import Decision
@@ -23,6 +24,7 @@ from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.window import Window
 
 __all__ = [
+    "Decided",
     "Decision",
     "KnownEvent",
     "KnownOverlap",
@@ -43,6 +45,17 @@ _EASTERNMOST = timedelta(hours=14)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a plan decided since it was asked last."""
+
+    decisions: list[Decision]
+    #: The groups of overlapping events that are complete since then.
+    groups: list[PlannedGroup]
+    #: Keys of the window that were fed and are not decided yet.
+    undecided: frozenset[str]
+
+
 class Planner:
     """Plans one run. The result does not depend on how the events are divided into pages."""
 
@@ -56,13 +69,17 @@ class Planner:
         """``released`` are unchanged modifications that no meeting holds any more (4.6)."""
         self._window = window
         self._policies = policies
-        self._pipeline = PlanPipeline(window, mode, policies, released, self._met)
+        #: Digests of the keys that were fed, in the window or its margins, or decided alone.
+        self._fed: set[bytes] = set()
+        self._pipeline = PlanPipeline(window, mode, policies, released, KeySet(self._fed))
         # If all-day events can overlap, they are sorted by their local day, not by their date.
         self._lag = DECIDED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
         self._waiting: dict[str, tuple[datetime, Candidate]] = {}
         self._by_start: list[tuple[datetime, str]] = []
         self._undecided: set[str] = set()
         self._seen: set[bytes] = set()
+        #: Keys that belong to the window and were fed, or were decided alone.
+        self.seen = KeySet(self._seen)
         self._passed: dict[bytes, tuple[str, Decision | None]] = {}
         self._latest = datetime.min.replace(tzinfo=UTC)
         self._decided_to = self._latest
@@ -72,8 +89,8 @@ class Planner:
         events: Sequence[SourceEvent | ReadEvent],
         known: Mapping[str, KnownEvent],
         overlaps: Mapping[str, KnownOverlap] | None = None,
-    ) -> list[Decision]:
-        """Take the next events in order of place, with what is stored about them. Returns the decisions made.
+    ) -> Decided:
+        """Take the next events in order of place, with what is stored about them. Returns what is decided.
 
         ``known`` are rows of the map. ``overlaps`` are memberships in stored groups that are not closed.
         Events of the margins create no decision, except for archived meetings that a modification of this
@@ -88,48 +105,35 @@ class Planner:
                 self._latest = read.place
                 decisions += self._decide_until(read.place - self._lag)
             decisions += self._take(read, known, overlaps or {})
-        return decisions
+        return self._decided(decisions)
 
-    def close(self) -> list[Decision]:
-        """Return the remaining decisions. No more events come."""
-        return list(self._decide_until(_END_OF_TIME))
+    def close(self) -> Decided:
+        """Decide the rest. No more events come."""
+        return self._decided(list(self._decide_until(_END_OF_TIME)))
 
     def decide_single(self, event: SourceEvent | ReadEvent, known: KnownEvent | None) -> Decision:
         """Decide for an event read by id: moved out of the window, or retried (domain.md 2.4, 2.12).
 
         An event that this plan saw in its margins is decided as seen there, any other alone. From now on it
-        counts as seen. Raises ValueError if ``has_seen`` its key already.
+        counts as seen. Raises ValueError if its key is ``seen`` already.
         """
         read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
         facts = event_facts(read, self._window.zone, self._policies.travel_words)
-        if self.has_seen(facts.key):
+        if facts.key in self.seen:
             raise ValueError("the event is part of this plan already")
-        digest = _digest(facts.key)
+        digest = key_digest(facts.key)
         self._seen.add(digest)
+        self._fed.add(digest)
         revision, decision = self._passed.get(digest, ("", None))
         if decision is not None and revision == facts.revision:
             return decision
         candidate = Candidate(facts, known, owned=False, left_out=read.left_out, waits=read.waits)
         return self._pipeline.alone(candidate)
 
-    def has_seen(self, key: str) -> bool:
-        """Whether an event of this key belongs to the window and was fed, or was decided alone."""
-        return _digest(key) in self._seen
-
-    @property
-    def undecided(self) -> frozenset[str]:
-        """Keys of the window that were fed and are not decided yet."""
-        return frozenset(self._undecided)
-
     @property
     def findings(self) -> PlanFindings:
         """What was found beside the decisions so far."""
         return self._pipeline.findings
-
-    def take_groups(self) -> list[PlannedGroup]:
-        """The groups of overlapping events completed since the last call."""
-        groups, self._pipeline.groups = self._pipeline.groups, []
-        return groups
 
     @property
     def presumed(self) -> dict[str, str]:
@@ -145,13 +149,14 @@ class Planner:
         self, read: ReadEvent, known: Mapping[str, KnownEvent], overlaps: Mapping[str, KnownOverlap]
     ) -> Iterator[Decision]:
         key = read.key
-        digest = _digest(key)
+        digest = key_digest(key)
         if key in self._waiting:
             del self._waiting[key]
             self._seen.discard(digest)
             self._undecided.discard(key)
         elif digest in self._seen or digest in self._passed:
             return
+        self._fed.add(digest)
         facts = event_facts(read, self._window.zone, self._policies.travel_words)
         owned = self._window.owns(read.event)
         if owned:
@@ -167,10 +172,9 @@ class Planner:
         self._waiting[key] = order, candidate
         heapq.heappush(self._by_start, (order, key))
 
-    def _met(self, key: str) -> bool:
-        """Whether an event of this key was fed, in the window or its margins."""
-        digest = _digest(key)
-        return key in self._waiting or digest in self._seen or digest in self._passed
+    def _decided(self, decisions: list[Decision]) -> Decided:
+        groups, self._pipeline.groups = self._pipeline.groups, []
+        return Decided(decisions, groups, frozenset(self._undecided))
 
     def _decide_until(self, before: datetime) -> Iterator[Decision]:
         """Send the events before the instant, which are final now, through the stages."""
@@ -182,22 +186,18 @@ class Planner:
                 key = heapq.heappop(self._by_start)[1]
                 if key in self._waiting and self._waiting[key][0] == start:
                     batch.append(self._waiting.pop(key)[1])
-            yield from self._own(self._pipeline.advance(start))
             self._note_margins(batch)
-            for candidate in batch:
-                if candidate.barred:
-                    yield from self._own([self._pipeline.alone(candidate)])
             standing, merges = separate_duplicates([each for each in batch if each.waits or not each.barred])
+            yield from self._own(self._pipeline.advance(start, standing))
+            yield from self._own(self._pipeline.alone(each) for each in batch if each.barred)
             yield from self._own(merges)
-            for candidate in standing:
-                yield from self._own(self._pipeline.take(candidate))
         yield from self._own(self._pipeline.advance(before))
 
     def _note_margins(self, batch: Sequence[Candidate]) -> None:
         """Remember the final events of the margins, so that none is taken twice."""
         for candidate in batch:
             if not candidate.owned:
-                self._passed[_digest(candidate.facts.key)] = candidate.facts.revision, None
+                self._passed[key_digest(candidate.facts.key)] = candidate.facts.revision, None
 
     def _own(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
         """The decisions about the window's events. Decisions about the margins are kept separately."""
@@ -207,13 +207,9 @@ class Planner:
                 self._undecided.discard(key)
                 yield decision
                 continue
-            digest = _digest(key)
+            digest = key_digest(key)
             if decision.margin:
                 self._seen.add(digest)
                 yield decision
             else:
                 self._passed[digest] = self._passed[digest][0], decision
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=16).digest()

@@ -2,13 +2,11 @@
 
 from copy import replace
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.candidate import Candidate, KnownEvent
-from shared.domain.planning.modifications import Modification
+from shared.domain.planning.modifications import Modification, ModifiedTimes
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
@@ -29,28 +27,6 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ModifiedTimes:
-    """The times that modifications give to an event (domain.md 4). UTC."""
-
-    start: datetime
-    end: datetime
-    modifications: tuple[Modification, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a copy shows differently from its source. None: as in the source."""
-
-    times: ModifiedTimes | None = None
-    #: ``sensitivity`` and ``show_as`` are set if automation changes them (domain.md 6).
-    sensitivity: str | None = None
-    show_as: str | None = None
-
-
-AS_SOURCE = Shown()
-
-
-@dataclass(frozen=True, slots=True)
 class _Decided:
     """What each kind of decision says about one source key."""
 
@@ -67,7 +43,7 @@ class Create(_Decided):
     """Write a new copy."""
 
     action: ClassVar = Action.CREATE
-    shown: Shown = AS_SOURCE
+    times: ModifiedTimes | None = None
     #: The event was merged into this key, which is no duplicate any more. If the source of that key is gone,
     #: this event takes over its copy (domain.md 2.9).
     formerly: str | None = None
@@ -78,7 +54,7 @@ class Update(_Decided):
     """Write the present content over the copy."""
 
     action: ClassVar = Action.UPDATE
-    shown: Shown = AS_SOURCE
+    times: ModifiedTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +136,7 @@ type Decision = (
 
 def times_of(decision: Decision) -> ModifiedTimes | None:
     """The times with which modifications have the event written or kept, if they change them."""
-    match decision:
-        case Create() | Update():
-            return decision.shown.times
-        case Flag():
-            return decision.times
-        case Unchanged() | RemovedByOwner() | EditedByOwner() | Merge() | Consume() | LeaveOut():
-            return None
+    return decision.times if isinstance(decision, Create | Update | Flag) else None
 
 
 def applied_modifications(decision: Decision) -> tuple[Modification, ...]:
@@ -175,65 +145,40 @@ def applied_modifications(decision: Decision) -> tuple[Modification, ...]:
     return times.modifications if times else ()
 
 
-def formerly_of(decision: Decision) -> str | None:
-    """The key that the event was merged into, and that is no duplicate any more (domain.md 2.9)."""
-    return decision.formerly if isinstance(decision, Create | Flag) else None
-
-
-def as_decided(event: SourceEvent, decision: Create | Update | Flag) -> SourceEvent:
-    """The event as copy and record show it: true times, automation applied (domain.md 4, 6).
-
-    Its slot is still the source's own start. The copy is matched by it if the source is gone (2.3).
-    """
-    shown = Shown(decision.times) if isinstance(decision, Flag) else decision.shown
-    times = shown.times
-    if times is not None:
-        slot = event.original_start or event.start
-        event = replace(event, original_start=slot, start=times.start, end=times.end)
-    if shown.sensitivity is None and shown.show_as is None:
-        return event
-    return replace(
-        event,
-        sensitivity=shown.sensitivity or event.sensitivity,
-        show_as=shown.show_as or event.show_as,
-    )
-
-
 def own_row(known: KnownEvent | None) -> KnownEvent | None:
     """The event's row as if it had its own copy."""
     return None if known is None or known.state is ArchivedEventState.MERGED else known
 
 
 def compare(
-    key: str, revision: str, known: KnownEvent | None, mode: RunMode, shown: Shown = AS_SOURCE
+    key: str, revision: str, known: KnownEvent | None, mode: RunMode, times: ModifiedTimes | None = None
 ) -> Decision:
     """Compare an event that is archived alone with its row (domain.md 2.4, 2.10)."""
     row = own_row(known)
     if row is None:
-        return Create(key, revision, shown, formerly=known.merged_into if known else None)
+        return Create(key, revision, times, formerly=known.merged_into if known else None)
     replaces = mode is RunMode.REPLACE
     if row.state is ArchivedEventState.REMOVED_BY_OWNER:
         if not replaces:
             return RemovedByOwner(key, revision)
         # Only the write shows whether the copy is really gone. Only then is it created again (2.10).
-        return Update(key, revision, shown) if row.has_copy else Create(key, revision, shown)
+        return Update(key, revision, times) if row.has_copy else Create(key, revision, times)
     if row.state is ArchivedEventState.SUPERSEDED and not replaces:
         return Unchanged(key, revision, changed=False)
     if not row.archived and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
-        return Create(key, revision, shown)
+        return Create(key, revision, times)
     if replaces:
-        return Update(key, revision, shown)
+        return Update(key, revision, times)
     if row.revision != revision and row.conflict_revision == revision:
         return EditedByOwner(key, revision)
     if row.pending or row.shown_free or row.revision != revision:
-        return Update(key, revision, shown)
+        return Update(key, revision, times)
     return Unchanged(key, revision, changed=row.state is not ArchivedEventState.PRESENT)
 
 
 def compare_again(decided: Create | Flag, known: KnownEvent | None, mode: RunMode) -> Decision:
     """Compare a decided write with its row, which changed hands since (domain.md 2.9)."""
-    shown = decided.shown if isinstance(decided, Create) else Shown(decided.times)
-    now = compare(decided.source_key, decided.revision, known, mode, shown)
+    now = compare(decided.source_key, decided.revision, known, mode, decided.times)
     return replace(now, formerly=None) if isinstance(now, Create) else now
 
 

@@ -9,7 +9,7 @@ from shared.domain.categories.category import CategoryState, CategoryStatus, cla
 from shared.domain.events.revision import duplicate_hash, revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.planning.modifications import ModificationKind, modification_kind
+from shared.domain.planning.modifications import ModificationKind, ModifiedTimes, modification_kind
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.planning.privacy import archived_sensitivity, archived_show_as
 from shared.domain.planning.read_event import ReadEvent
@@ -48,11 +48,6 @@ class EventFacts:
         return self.sensitivity != NORMAL
 
     @property
-    def personal(self) -> bool:
-        """Whether its categories make it personal (domain.md 3.3)."""
-        return self.categories.state is CategoryState.PERSONAL
-
-    @property
     def category_identities(self) -> frozenset[str]:
         """The identities of its valid categories, for comparison."""
         return frozenset(category.identity for category in self.categories.valid)
@@ -89,8 +84,14 @@ def _as_entered(read: ReadEvent) -> SourceEvent:
     return replace(read.event, categories=read.own_categories)
 
 
-def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
-    """The event as its copy shows it: sensitivity and ``showAs`` after automation (domain.md 6.1, 6.4)."""
+def as_shown(event: SourceEvent, times: ModifiedTimes | None, policies: PlanPolicies) -> SourceEvent:
+    """The event as copy and record show it: modified times, automation applied (domain.md 4, 6.1, 6.4).
+
+    Its slot is still the source's own start. The copy is matched by it if the source is gone (2.3).
+    """
+    if times is not None:
+        slot = event.original_start or event.start
+        event = replace(event, original_start=slot, start=times.start, end=times.end)
     if not policies.privacy_automation and not policies.out_of_office:
         return event
     takes_place = not (event.is_cancelled or event.is_declined)
@@ -101,8 +102,6 @@ def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
         automation=policies.privacy_automation,
     )
     show_as = archived_show_as(event.show_as, takes_place=takes_place, out_of_office=policies.out_of_office)
-    if (sensitivity, show_as) == (event.sensitivity, event.show_as):
-        return event
     return replace(event, sensitivity=sensitivity, show_as=show_as)
 
 

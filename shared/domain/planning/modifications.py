@@ -2,9 +2,9 @@
 
 import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.json_object import JsonObject
@@ -21,7 +21,6 @@ the other, and two runs never disagree.
 
 _MINUTE = timedelta(minutes=1)
 _TOLERANCE_SECONDS = TOLERANCE.total_seconds()
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class ModificationKind(StrEnum):
@@ -83,6 +82,15 @@ class Modification:
             datetime.fromisoformat(fields["end"]),
             frozenset(fields["categories"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ModifiedTimes:
+    """The times that modifications give to an event (domain.md 4). UTC."""
+
+    start: datetime
+    end: datetime
+    modifications: tuple[Modification, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +164,10 @@ class ModificationSweep:
         else:
             self._hold(item)
 
-    def advance(self, now: datetime) -> Iterator[Meeting | Judged]:
-        """Everything that starts before ``now`` was added: yield what is final."""
+    def advance(
+        self, now: datetime, entering: Iterable[Meeting | Modification] = ()
+    ) -> Iterator[Meeting | Judged]:
+        """Everything that starts before ``now`` was added: yield what is final, then take what starts now."""
         while self._modifications and now - self._modifications[0][1] > TOLERANCE:
             yield self._apply(heapq.heappop(self._modifications)[3])
         limit = min(now, self._modifications[0][0]) if self._modifications else now
@@ -167,6 +177,8 @@ class ModificationSweep:
             if meeting is not None and meeting.end == end:
                 self._release(meeting)
                 yield meeting
+        for item in entering:
+            self.add(item)
 
     def earliest_start(self, now: datetime) -> datetime:
         """Every later result starts at or after this instant, including orphans."""

@@ -137,18 +137,6 @@ def judge(
     )
 
 
-def binding_drop(event: TimedEvent) -> bool:
-    """Whether its owner's resolution leaves the event out, as far as this event alone shows."""
-    overlap = event.candidate.overlap
-    return (
-        overlap is not None
-        and overlap.decided
-        and not overlap.kept
-        and overlap.revision == event.revision
-        and not event.candidate.archived
-    )
-
-
 def _is_unchanged(
     events: Sequence[TimedEvent], known: Sequence[KnownOverlap | None], *, complete: bool
 ) -> bool:

@@ -3,7 +3,7 @@
 Events come in order of start. They leave as soon as no later event can change their decision.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,18 +13,22 @@ from shared.domain.overlaps.rules import OverlapPolicy, Verdict
 from shared.domain.planning.candidate import Candidate
 from shared.domain.planning.decision import (
     Decision,
-    ModifiedTimes,
-    Shown,
     compare,
     consume,
     flag,
     leave_out,
     stay_aside,
 )
-from shared.domain.planning.modifications import TOLERANCE, Judged, Meeting, Modification, ModificationSweep
-from shared.domain.planning.overlaps import GroupStatus, PlannedGroup, TimedEvent, binding_drop, judge
+from shared.domain.planning.modifications import (
+    TOLERANCE,
+    Judged,
+    Meeting,
+    Modification,
+    ModificationSweep,
+    ModifiedTimes,
+)
+from shared.domain.planning.overlaps import GroupStatus, PlannedGroup, TimedEvent, judge
 from shared.domain.planning.policies import PlanPolicies
-from shared.domain.planning.privacy import archived_sensitivity, archived_show_as
 from shared.domain.planning.purpose import LeftOut, left_out
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
@@ -56,9 +60,9 @@ class PlanPipeline:
         mode: RunMode,
         policies: PlanPolicies,
         released: Collection[str],
-        met: Callable[[str], bool],
+        met: Container[str],
     ) -> None:
-        """``released``: modifications that no absent meeting holds. ``met``: whether a key was fed."""
+        """``released``: modifications that no absent meeting holds. ``met``: the keys fed so far."""
         self._released = released
         self._met = met
         self._window = window
@@ -75,26 +79,14 @@ class PlanPipeline:
         self.claimed_groups: set[str] = set()
         self.presumed: dict[str, str] = {}
 
-    def take(self, candidate: Candidate) -> Iterator[Decision]:
-        """Take an event that starts no earlier than the last ``advance``. Yields what is decided."""
-        facts = candidate.facts
-        if candidate.owned and candidate.overlap is not None:
-            self.stored_groups.add(candidate.overlap.group_id)
-        if not self._policies.modifications:
-            yield from self._timed(candidate, _untouched(candidate))
-        elif facts.modifies is not None:
-            self._unmodified[facts.key] = candidate
-            self._modifications.add(_modification(candidate))
-        elif facts.may_meet:
-            self._unmodified[facts.key] = candidate
-            meeting = Meeting(facts.key, facts.start, facts.end, facts.start, facts.category_identities)
-            self._modifications.add(meeting)
-        else:
-            yield from self._timed(candidate, _untouched(candidate))
+    def advance(self, now: datetime, entering: Sequence[Candidate] = ()) -> Iterator[Decision]:
+        """Yield what is decided, now that everything that starts before ``now`` was taken.
 
-    def advance(self, now: datetime) -> Iterator[Decision]:
-        """Everything that starts before ``now`` was taken: yield what is decided."""
-        for result in self._modifications.advance(now):
+        Then take the events that start ``now``.
+        """
+        modifying = [candidate for candidate in entering if self._may_change(candidate)]
+        items = [_modification(each) if each.facts.modifies else _meeting(each) for each in modifying]
+        for result in self._modifications.advance(now, items):
             if isinstance(result, Judged):
                 yield from self._judged(result)
             else:
@@ -104,6 +96,17 @@ class PlanPipeline:
         for component in self._overlaps.advance(self._modifications.earliest_start(now)):
             events = [self._overlapping.pop(interval.key) for interval in component]
             yield from self._grouped(events)
+        self._unmodified |= {candidate.facts.key: candidate for candidate in modifying}
+        for candidate in entering:
+            if candidate.owned and candidate.overlap is not None:
+                self.stored_groups.add(candidate.overlap.group_id)
+            if not self._may_change(candidate):
+                yield from self._timed(candidate, _untouched(candidate))
+
+    def _may_change(self, candidate: Candidate) -> bool:
+        """Whether a modification may change the event, or it is one itself."""
+        facts = candidate.facts
+        return self._policies.modifications and (facts.modifies is not None or facts.may_meet)
 
     def alone(self, candidate: Candidate) -> Decision:
         """Decide for an event alone, with its copy's modifications if they still fit."""
@@ -114,12 +117,11 @@ class PlanPipeline:
             return leave_out(facts.key, facts.revision, known, candidate.left_out)
         if candidate.superseded:
             return compare(facts.key, facts.revision, known, self._mode)
-        meeting = Meeting(facts.key, facts.start, facts.end, facts.start, facts.category_identities)
         sweep = ModificationSweep()
         if known is not None and facts.may_meet and facts.modifies is None:
             for modification in known.modifications:
                 sweep.add(modification)
-        sweep.add(meeting)
+        sweep.add(_meeting(candidate))
         results = sweep.advance(_END_OF_TIME)
         met = next(result for result in results if isinstance(result, Meeting))
         event = _as_met(candidate, met)
@@ -156,7 +158,7 @@ class PlanPipeline:
         meeting = known.merged_into
         if meeting is None or known.revision != facts.revision:
             return None
-        return None if facts.key in self._released or self._met(meeting) else meeting
+        return None if facts.key in self._released or meeting in self._met else meeting
 
     def _margin_update(self, candidate: Candidate, meeting: Meeting) -> Iterator[Decision]:
         """A meeting of another window that is archived and changed by a modification of this window (4.8)."""
@@ -190,8 +192,8 @@ class PlanPipeline:
             yield self._archive(event)
             return
         self._overlaps.add(event.interval)
-        self._overlapping[event.key] = event
-        if self._policies.overlap_policy is OverlapPolicy.KEEP_ALL and not binding_drop(event):
+        self._overlapping[facts.key] = event
+        if self._policies.overlap_policy is OverlapPolicy.KEEP_ALL and not _left_out_by_owner(event):
             yield self._archive(event)
 
     def _purpose(self, candidate: Candidate) -> LeftOut | None:
@@ -225,7 +227,7 @@ class PlanPipeline:
         """A complete component of overlapping events, or one event that overlaps nothing."""
         keep_all = self._policies.overlap_policy is OverlapPolicy.KEEP_ALL
         # Under keep_all, only an event that a resolution may leave out waits: is its group still the same?
-        waiting = {event.key for event in events if not keep_all or binding_drop(event)}
+        waiting = {event.key for event in events if not keep_all or _left_out_by_owner(event)}
         if len(events) == 1:
             if waiting:
                 yield self._archive(events[0])
@@ -256,23 +258,21 @@ class PlanPipeline:
             self.findings.overlaps_recorded += group.status is GroupStatus.RECORDED
 
     def _archive(self, event: TimedEvent) -> Decision:
-        """Compare the event with its row, including what its copy shows differently from its source."""
-        facts, policies = event.candidate.facts, self._policies
-        sensitivity = archived_sensitivity(
-            facts.sensitivity,
-            personal=facts.personal,
-            travel=facts.travel,
-            automation=policies.privacy_automation,
-        )
-        show_as = archived_show_as(
-            facts.show_as, takes_place=facts.takes_place, out_of_office=policies.out_of_office
-        )
-        shown = Shown(
-            _times(event),
-            sensitivity if sensitivity != facts.sensitivity else None,
-            show_as if show_as != facts.show_as else None,
-        )
-        return compare(event.key, event.revision, event.candidate.known, self._mode, shown)
+        """Compare the event with its row."""
+        candidate = event.candidate
+        return compare(candidate.facts.key, event.revision, candidate.known, self._mode, _times(event))
+
+
+def _left_out_by_owner(event: TimedEvent) -> bool:
+    """Whether its owner's resolution leaves the event out, as far as this event alone shows."""
+    overlap = event.candidate.overlap
+    return (
+        overlap is not None
+        and overlap.decided
+        and not overlap.kept
+        and overlap.revision == event.revision
+        and not event.candidate.archived
+    )
 
 
 def _removed(candidate: Candidate) -> bool:
@@ -284,6 +284,11 @@ def _modification(candidate: Candidate) -> Modification:
     facts = candidate.facts
     assert facts.modifies is not None  # noqa: S101 - the caller saw it
     return Modification(facts.key, facts.modifies, facts.start, facts.end, facts.category_identities)
+
+
+def _meeting(candidate: Candidate) -> Meeting:
+    facts = candidate.facts
+    return Meeting(facts.key, facts.start, facts.end, facts.start, facts.category_identities)
 
 
 def _untouched(candidate: Candidate) -> TimedEvent:

@@ -179,18 +179,6 @@ def takes(known: KnownReset, shape: str | None, difference: Difference) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
-    """What *take the series* does with meetings that only one side has."""
-
-    #: (row, event) by key: the copy becomes that of the event.
-    pairs: tuple[tuple[str, str], ...] = ()
-    #: Their copies are superseded.
-    surplus_rows: tuple[str, ...] = ()
-    #: They are archived.
-    surplus_events: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Dated:
     """A row whose source is gone, or an event without a row, on its local date."""
 
@@ -199,25 +187,19 @@ class Dated:
     start: datetime
 
 
-def take_series(rows: Iterable[Dated], events: Iterable[Dated]) -> Taking:
-    """Pair rows and events of one series by date. Several on one date pair in order of start.
+def take_series(rows: Iterable[Dated], events: Iterable[Dated]) -> list[tuple[str, str]]:
+    """Pair rows and events of one series by date: the copy of the row becomes that of the event.
 
-    A row and an event with the same key are paired already and not passed here.
+    Several on one date pair in order of start. Returns keys. The copies of rows without an event are
+    superseded, and events without a row are archived. A row and an event with the same key are paired already
+    and not passed here.
     """
     rows_by_day, events_by_day = _by_day(rows), _by_day(events)
-    pairs: list[tuple[str, str]] = []
-    left_rows: list[Dated] = []
-    left_events: list[Dated] = []
-    for day in sorted(rows_by_day.keys() | events_by_day.keys()):
-        here, there = rows_by_day[day], events_by_day[day]
-        pairs += [(row.key, event.key) for row, event in zip(here, there, strict=False)]
-        left_rows += here[len(there) :]
-        left_events += there[len(here) :]
-    return Taking(
-        tuple(pairs),
-        tuple(each.key for each in left_rows),
-        tuple(each.key for each in left_events),
-    )
+    return [
+        (row.key, event.key)
+        for day in sorted(rows_by_day)
+        for row, event in zip(rows_by_day[day], events_by_day[day], strict=False)
+    ]
 
 
 def of_predecessor(gone: Iterable[Dated], living: Collection[date]) -> list[Dated]:

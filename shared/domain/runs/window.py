@@ -37,8 +37,11 @@ class Window:
 
     def owns(self, event: SourceEvent) -> bool:
         """Whether the event belongs here: by its start, all-day by its local date (domain.md 2.2)."""
-        start = local_day_start(event.start.date(), self.zone) if event.is_all_day else event.start
-        return self.start <= start < self.end
+        return self.start <= self.owning_start(event) < self.end
+
+    def owning_start(self, event: SourceEvent) -> datetime:
+        """The instant that decides which window the event belongs to (domain.md 2.2)."""
+        return local_day_start(event.start.date(), self.zone) if event.is_all_day else event.start
 
     @property
     def read_range(self) -> tuple[datetime, datetime]:

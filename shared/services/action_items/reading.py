@@ -14,7 +14,7 @@ from shared.database.repositories.action_items.action_items import (
 )
 from shared.domain.action_items.items import ActionItemKind, Side
 from shared.domain.identity.caller import Caller
-from shared.domain.identity.disclosure import is_disclosed, uniform_line
+from shared.domain.identity.disclosure import is_record_disclosed, opened_by_access, uniform_line
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.action_items import (
     ActionItemEventResource,
@@ -79,7 +79,7 @@ class ActionItemService:
                 raise NotFound("there is no such action item")
             contents = await items.contents(item.owner_id, item.id)
         if opened:
-            used = sum(_shown(caller, each, opened) and not _shown(caller, each) for each in contents)
+            used = opened_by_access(contents, caller.person, opened)
             await note_use(self._database, self._audit, item.owner_id, "action_item", item.id, used)
         return _resource_of(caller, item, contents, opened), item.version
 
@@ -89,18 +89,13 @@ def _resource_of(
 ) -> ActionItemResource:
     sides: dict[str, list[ActionItemEventResource]] = {str(side): [] for side in Side}
     for content in contents:
-        sides[content.side].append(_event(content, shown=_shown(caller, content, opened)))
+        sides[content.side].append(_event(content, shown=is_record_disclosed(content, caller.person, opened)))
     return ActionItemResource(
         **ActionItemSummary.fields_of(item),
         archived=sides[Side.ARCHIVED],
         new=sides[Side.NEW],
         log=[ActionItemLogEntry.of(each) for each in item.log],
     )
-
-
-def _shown(caller: Caller, content: ItemContent, opened: Collection[UUID] = ()) -> bool:
-    sensitivity = content.event.sensitivity if content.event else None
-    return is_disclosed(sensitivity, origin=content.origin_mailbox_id, viewer=caller.person, opened=opened)
 
 
 def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:

@@ -12,7 +12,7 @@ from shared.database.models.users import User
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.identity.users import UserRepository
 from shared.domain.approvals import texts
-from shared.domain.approvals.mailbox_approval import ApprovalState, Parties, may_decide
+from shared.domain.approvals.mailbox_approval import ApprovalState, Parties, authorised_to_decide
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
@@ -220,7 +220,7 @@ class ApprovalDecisions:
 
 
 def _refuse_own(caller: Caller, held: _Held) -> None:
-    if not may_decide(caller.person, held.parties):
+    if not authorised_to_decide(caller.person, held.parties):
         raise Forbidden("nobody approves what they gain by; another Admin decides", code="own_approval")
 
 

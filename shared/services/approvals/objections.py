@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
-from shared.domain.calendars.calendar_permission import Objection, objection
+from shared.domain.calendars.calendar_authorisation import Objection, objection
 from shared.errors import ArchiveInUse, Conflict
 
 # Events that a person left undecided are archived anyway, so that no time is lost (domain.md 5.8, 15.1).
@@ -26,7 +26,7 @@ async def objection_to(
     return found
 
 
-async def refuse_unpermitted(session: AsyncSession, tenant_id: UUID, configuration_id: UUID) -> None:
+async def refuse_unauthorised(session: AsyncSession, tenant_id: UUID, configuration_id: UUID) -> None:
     """Raise Conflict, with the objection as its code, if the configuration may not use its calendars.
 
     Raises ArchiveInUse for the newer of two configurations with one source and one archive.

@@ -17,11 +17,11 @@ from shared.database.repositories.action_items.action_items import ActionItemRep
 from shared.database.repositories.action_items.plan_items import AskedItem, PlanItemRepository, StoredItem
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.domain.action_items.items import ActionItemStatus, CloseReason, Question, default_answer
-from shared.domain.action_items.texts import items_opened, items_opened_id
 from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.json_object import JsonObject
 from shared.domain.notifications.notification import Recipient
+from shared.domain.notifications.notification_texts import items_opened, items_opened_id
 from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
 

@@ -20,14 +20,13 @@ from shared.database.repositories.archiving.source_identity import SourceIdentit
 from shared.database.repositories.archiving.write_results import WriteResultRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.overlaps.overlap_members import OverlapMemberRepository
-from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.calendars.calendar_port import Calendars
-from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.planning.purpose import Purpose
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
-from shared.domain.runs.window import Window, local_day_start
+from shared.domain.runs.window import Window
 from shared.errors import NotFound
 from shared.services.audit.recording import AuditWriter
 from shared.services.person_keys.keys import PersonKeys
@@ -111,12 +110,6 @@ class RunContext:
     def overlaps(self, session: AsyncSession) -> OverlapMemberRepository:
         """The overlapping events of this run's configuration."""
         return OverlapMemberRepository(session, self.owner_id, self.configuration_id)
-
-    def owning_start(self, event: SourceEvent) -> datetime:
-        """The instant that decides which window the event belongs to (domain.md 2.2)."""
-        if event.is_all_day:
-            return local_day_start(event.start.date(), self.window.zone)
-        return event.start
 
 
 async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:

@@ -1,15 +1,14 @@
-"""Carries a plan's decisions out page by page: operations, map rows and groups (design.md, Plan)."""
+"""Writes what was drafted for decisions: operations, records and map rows (design.md, Plan)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
-from shared.database.repositories.archiving.archived_events import MapRow, SetAside
+from shared.database.repositories.archiving.archive_operations import DraftRow, OperationRow
+from shared.domain.copies.archive_copy import retimed_copy
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.planning.archive_plan import Decision, PlannedGroup
@@ -23,27 +22,9 @@ from shared.domain.planning.decision import (
     RemovedByOwner,
     Unchanged,
     Update,
-    formerly_of,
 )
-from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.drafting import OperationDrafter
-from shared.services.archiving.overlap_keeping import OverlapKeeper
-from shared.services.archiving.superseding import supersede
-
-_ARCHIVED = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What is known about the events to decide on."""
-
-    #: By source key.
-    events: Mapping[str, SourceEvent] = field(default_factory=dict)
-    #: By source key.
-    rows: Mapping[str, MapRow] = field(default_factory=dict)
-    #: The number of attachments, by event id.
-    attachments: Mapping[str, int] = field(default_factory=dict)
+from shared.services.archiving.drafting import Drafted
 
 
 class PlanWatch(Protocol):
@@ -63,21 +44,17 @@ class PlanWatch(Protocol):
 
 
 class DecisionWriter:
-    """Turns decisions into rows. Promotes or discards the drafts of earlier pages."""
+    """Stores decisions, and counts them. Promotes or discards the drafts of earlier pages."""
 
     def __init__(
         self,
         ports: ArchivingPorts,
         context: RunContext,
-        drafter: OperationDrafter,
-        keeper: OverlapKeeper,
-        open_keys: frozenset[str],
+        open_keys: Collection[str],
         watch: PlanWatch | None = None,
     ) -> None:
         self._ports = ports
         self._context = context
-        self._drafter = drafter
-        self._keeper = keeper
         self._open_keys = open_keys
         self._watch = watch
         #: The counts of domain.md 2.13 that planning knows.
@@ -85,118 +62,95 @@ class DecisionWriter:
         #: How many of ``counts`` are private events (6.3).
         self.private_counts: Counter[str] = Counter()
         self._private: set[str] = set()
-        #: By key: the former representative's key and the decision. That representative is no duplicate any
-        #: more.
-        self.heirs: dict[str, tuple[str, Create | Flag]] = {}
-        #: Decisions that need a body which was not kept, by key.
-        self.bodiless: dict[str, Create | Update | Flag] = {}
 
-    def note_private(self, events: Mapping[str, SourceEvent]) -> None:
-        """Remember which of these events (by source key) are private. They are also counted separately."""
-        self._private |= {key for key, event in events.items() if event.sensitivity != NORMAL}
+    async def write(self, session: AsyncSession, drafted: Drafted) -> dict[str, Create | Update | Flag]:
+        """Store what was drafted. Events with an operation in flight are only counted.
+
+        Returns, by source key, the decisions that need a body which was not kept.
+        """
+        self._private |= {key for key, event in drafted.met.items() if event.sensitivity != NORMAL}
         if self._watch is not None:
-            self._watch.met(events)
-
-    def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
-        """Keys of the decisions that need the event's body, to write it or to keep it for later."""
-        free = self._free(decisions)
-        return {d.source_key for d in free if isinstance(d, Create | Update | Flag)}
-
-    async def carry_out(
-        self,
-        session: AsyncSession,
-        decisions: Sequence[Decision],
-        material: Material,
-        groups: Sequence[PlannedGroup] = (),
-    ) -> None:
-        """Store the decisions. Events with an operation in flight are counted and left alone."""
-        self._count(decisions)
-        if self._watch is not None:
-            self._watch.grouped(groups)
-        await self._keeper.store(session, groups)
-        free = self._free(decisions)
-        await self._write(session, [d for d in free if isinstance(d, Create | Update)], material)
-        await self._flag(session, [d for d in free if isinstance(d, Flag)], material)
-        await self._context.operations(session).discard(
-            self._context.run_id, [d.source_key for d in decisions if not isinstance(d, Create | Update)]
-        )
-        await self._map(session, free, material)
-        self.heirs |= {
-            d.source_key: (d.formerly, d)
-            for d in decisions
-            if isinstance(d, Create | Flag) and d.formerly is not None
-        }
-
-    def _free(self, decisions: Sequence[Decision]) -> list[Decision]:
-        return [d for d in decisions if d.source_key not in self._open_keys and formerly_of(d) is None]
-
-    async def _write(
-        self, session: AsyncSession, writes: Sequence[Create | Update], material: Material
-    ) -> None:
-        here = [d for d in writes if d.source_key in material.events]
-        await self._drafter.add_planned(session, here, material.events, material.rows, material.attachments)
-        elsewhere = {d.source_key: d for d in writes if d.source_key not in material.events}
-        await self._drafter.retime(session, list(elsewhere.values()))
+            self._watch.met(drafted.met)
+        self._count(drafted.decisions)
         operations = self._context.operations(session)
-        promoted = await operations.promote(self._context.run_id, list(elsewhere))
-        self.bodiless |= {key: d for key, d in elsewhere.items() if key not in promoted}
-
-    async def _flag(self, session: AsyncSession, flags: Sequence[Flag], material: Material) -> None:
-        """Store the appointment of each flagged event now, because its source may vanish (domain.md 5.3)."""
-        overlaps = self._context.overlaps(session)
-        wanted = set(await overlaps.unrecorded([d.source_key for d in flags]))
-        here = [d for d in flags if d.source_key in wanted and d.source_key in material.events]
-        await overlaps.set_records(
-            {
-                d.source_key: self._drafter.record_of(d, material.events[d.source_key], material.attachments)
-                for d in here
-            }
+        await operations.add(self._context.run_id, drafted.drafts)
+        await operations.add(self._context.run_id, drafted.planned)
+        bodiless = await self._promote(session, drafted.elsewhere) | await self._flag(session, drafted)
+        await operations.discard(
+            self._context.run_id,
+            [d.source_key for d in drafted.decisions if not isinstance(d, Create | Update)],
         )
-        elsewhere = [d for d in flags if d.source_key in wanted and d.source_key not in material.events]
-        await self._drafter.retime(session, elsewhere)
-        await overlaps.keep_records(self._context.run_id, [d.source_key for d in elsewhere])
-        missing = set(await overlaps.unrecorded([d.source_key for d in elsewhere]))
-        self.bodiless |= {d.source_key: d for d in elsewhere if d.source_key in missing}
+        await self._map(session, drafted)
+        return bodiless
 
-    async def _map(self, session: AsyncSession, free: Sequence[Decision], material: Material) -> None:
+    async def write_recorded(self, session: AsyncSession, planned: Sequence[OperationRow]) -> None:
+        """Store copies of events whose source is gone (domain.md 5.8)."""
+        await self._context.operations(session).add(self._context.run_id, planned)
+        self.counts["source"] += len(planned)
+        self.counts["planned"] += len(planned)
+
+    async def _promote(
+        self, session: AsyncSession, writes: Sequence[Create | Update]
+    ) -> dict[str, Create | Update | Flag]:
+        """Plan the drafts of earlier pages. Returns the writes without a draft."""
+        await self._retime(session, writes)
+        keys = [write.source_key for write in writes]
+        promoted = await self._context.operations(session).promote(self._context.run_id, keys)
+        return {write.source_key: write for write in writes if write.source_key not in promoted}
+
+    async def _flag(self, session: AsyncSession, drafted: Drafted) -> dict[str, Create | Update | Flag]:
+        """Store the appointment of each flagged event now, because its source may vanish (domain.md 5.3).
+
+        Returns the flags without a draft.
+        """
+        overlaps = self._context.overlaps(session)
+        wanted = set(await overlaps.unrecorded([flag.source_key for flag in drafted.flags]))
+        await overlaps.set_records({key: each for key, each in drafted.records.items() if key in wanted})
+        elsewhere = {
+            flag.source_key: flag
+            for flag in drafted.flags
+            if flag.source_key in wanted and flag.source_key not in drafted.records
+        }
+        await self._retime(session, list(elsewhere.values()))
+        await overlaps.keep_records(self._context.run_id, list(elsewhere))
+        missing = await overlaps.unrecorded(list(elsewhere))
+        return {key: elsewhere[key] for key in missing}
+
+    async def _retime(self, session: AsyncSession, decisions: Sequence[Create | Update | Flag]) -> None:
+        """Update drafts with the times that modifications have given to their events since (domain.md 4)."""
+        operations = self._context.operations(session)
+        wanted = {each.source_key: (each, each.times) for each in decisions if each.times is not None}
+        drafts = await operations.drafts(self._context.run_id, list(wanted))
+        rows: list[DraftRow] = []
+        for key, draft in drafts.items():
+            decision, times = wanted[key]
+            payload, record = retimed_copy(
+                draft.payload,
+                draft.record,
+                times.start,
+                times.end,
+                decision.revision,
+                times.modifications,
+            )
+            rows.append(
+                {
+                    "source_key": key,
+                    "payload": payload.body,
+                    "record": record,
+                    "revision": decision.revision,
+                }
+            )
+        await operations.rewrite(self._context.run_id, rows)
+
+    async def _map(self, session: AsyncSession, drafted: Drafted) -> None:
         now = self._ports.clock.now()
         archived_events = self._context.archived_events(session)
-        merges = {
-            d.source_key: (d.representative, d.revision) for d in free if isinstance(d, Merge) and d.changed
-        }
-        await archived_events.merge(merges, now)
-        aside = [
-            self._set_aside(d, material)
-            for d in free
-            if isinstance(d, Consume | LeaveOut | Flag) and d.changed
-        ]
+        await archived_events.merge(drafted.merges, now)
         appointments = AppointmentRepository(session)
-        consumed = await archived_events.set_aside(aside, now)
+        consumed = await archived_events.set_aside(drafted.aside, now)
         await appointments.mark_consumed(self._context.owner_id, consumed)
-        await self._show_free(session, [each for each in aside if each.state is ArchivedEventState.CONSUMED])
-        again = [d.source_key for d in free if isinstance(d, Unchanged) and d.changed]
-        back = await archived_events.set_present(again, now)
+        back = await archived_events.set_present(drafted.present, now)
         await appointments.mark_source_present(self._context.owner_id, back)
-
-    async def _show_free(self, session: AsyncSession, modifications: Sequence[SetAside]) -> None:
-        """Show copies of modifications as free if they were archived before their meetings appeared (4.6)."""
-        meetings = {each.source_key: each.merged_into for each in modifications if each.merged_into}
-        rows = await self._context.archived_events(session).by_keys(sorted(meetings)) if meetings else {}
-        archived = [key for key, row in rows.items() if row.copy_id is not None and row.state in _ARCHIVED]
-        if archived:
-            await supersede(session, self._context, self._drafter, archived, meetings)
-
-    def _set_aside(self, decision: Consume | LeaveOut | Flag, material: Material) -> SetAside:
-        event = material.events.get(decision.source_key)
-        start = None if event is None else self._context.owning_start(event)
-        set_aside = partial(SetAside, decision.source_key, revision=decision.revision, start_at=start)
-        match decision:
-            case Consume(meeting=meeting):
-                return set_aside(state=ArchivedEventState.CONSUMED, merged_into=meeting)
-            case LeaveOut(reason=reason):
-                return set_aside(state=ArchivedEventState.LEFT_OUT, left_out=reason)
-            case Flag():
-                return set_aside(state=ArchivedEventState.FLAGGED)
 
     def keep_merged(self, heir: Create | Flag, representative: str) -> None:
         """Keep the event merged. It is unknown whether the duplicate that has its copy is gone."""
@@ -210,7 +164,8 @@ class DecisionWriter:
         for decision in decisions:
             # Heirs are counted when they are decided again. A meeting of the margin belongs to another
             # window.
-            if formerly_of(decision) is not None or decision.margin:
+            heir = isinstance(decision, Create | Flag) and decision.formerly is not None
+            if heir or decision.margin:
                 continue
             self.counts["source"] += by
             unsettled = decision.source_key in self._open_keys

@@ -6,7 +6,7 @@ copy. An answer is valid only for what was shown. If that changed before the ans
 question is asked again.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -18,7 +18,6 @@ from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import Doubt, GoneRow, MatchStep, MeetingFacts, Pair, closest
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
@@ -51,7 +50,6 @@ class MeetingDoubts:
         self._context = context
         self._keeper = keeper
         self._items: list[StoredItem] = []
-        self._held: dict[str, SourceEvent] = {}
         self._reopened: list[UUID] = []
         self._asked: list[AskedItem] = []
         self._superseded: set[str] = set()
@@ -77,19 +75,23 @@ class MeetingDoubts:
         """Map rows that the questions are about."""
         return {row.row_id for item in self._items for row in item.archived if row.row_id}
 
-    def note(self, reads: Mapping[str, ReadEvent]) -> None:
-        """Keep the events of a page that a question is about, or may be about."""
-        watched = self.waiting | {event.key for item in self._items for event in item.new}
-        self._held |= {key: reads[key].event for key in watched & reads.keys()}
+    @property
+    def events(self) -> set[str]:
+        """Keys of the new events that the questions are about."""
+        return {event.key for item in self._items for event in item.new}
 
     def answered(
         self,
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
-        met: Callable[[str], bool],
+        met: Container[str],
+        watched: Mapping[str, SourceEvent],
     ) -> AnsweredDoubts:
-        """Check the answers against what this reading showed. Answers that no longer fit are asked again."""
+        """Check the answers against what this reading showed. Answers that no longer fit are asked again.
+
+        ``new`` has only events of the questions. ``watched`` are these events as they were read.
+        """
         answered = AnsweredDoubts()
         self._reopened, self._superseded, self.whole = [], set(), set()
         for item in self._items:
@@ -100,7 +102,7 @@ class MeetingDoubts:
             }:
                 # The row was re-pointed, and the write is not done yet.
                 self.whole |= {event.key for event in item.new}
-            elif self._stands(item, gone, rows, new, met):
+            elif self._stands(item, gone, rows, new, met, watched):
                 self._carry_out(item, rows, new, answered)
             else:
                 self._reopened.append(item.id)
@@ -146,6 +148,7 @@ class MeetingDoubts:
         doubts: Sequence[Doubt],
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
+        watched: Mapping[str, SourceEvent],
         under_way: Collection[str],
     ) -> bool:
         """Store the doubts of a reading. Returns whether the reading held back the wrong events.
@@ -163,9 +166,9 @@ class MeetingDoubts:
         }
         self.waiting |= beyond
         self._asked = [
-            self._question(doubt, gone, rows)
+            self._question(doubt, gone, rows, watched)
             for doubt in doubts
-            if all(key in self._held for key in doubt.events) and beyond.isdisjoint(doubt.events)
+            if all(key in watched for key in doubt.events) and beyond.isdisjoint(doubt.events)
         ]
         return held_back != self.waiting
 
@@ -206,7 +209,8 @@ class MeetingDoubts:
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
-        met: Callable[[str], bool],
+        met: Container[str],
+        watched: Mapping[str, SourceEvent],
     ) -> bool:
         """Whether everything is still as it was shown with the question, or is already carried out."""
         for row in item.archived:
@@ -215,9 +219,9 @@ class MeetingDoubts:
             if row.key not in gone or rows[row.key].revision != row.revision:
                 return False
         for event in item.new:
-            if not met(event.key):
+            if event.key not in met:
                 return False
-            if event.key in new and revision(self._held[event.key]) != event.revision:
+            if event.key in new and revision(watched[event.key]) != event.revision:
                 return False
         return True
 
@@ -238,9 +242,15 @@ class MeetingDoubts:
         elif item.answer is Answer.NEW_ONE_ONLY:
             self._superseded |= {row.key for row in item.archived if row.key in rows}
 
-    def _question(self, doubt: Doubt, gone: Mapping[str, GoneRow], rows: Mapping[str, MapRow]) -> AskedItem:
+    def _question(
+        self,
+        doubt: Doubt,
+        gone: Mapping[str, GoneRow],
+        rows: Mapping[str, MapRow],
+        watched: Mapping[str, SourceEvent],
+    ) -> AskedItem:
         old = [self._old(rows[key], gone[key]) for key in doubt.rows]
-        new = [self._new(key, self._held[key]) for key in doubt.events]
+        new = [self._new(key, watched[key]) for key in doubt.events]
         named = about(Question.LIKELY_SAME, [e.source_id for e in old], [e.source_id for e in new])
         return AskedItem(Question.LIKELY_SAME, named, (*old, *new))
 
@@ -250,7 +260,7 @@ class MeetingDoubts:
         )
 
     def _new(self, key: str, event: SourceEvent) -> ItemEvent:
-        start = self._context.owning_start(event)
+        start = self._context.window.owning_start(event)
         record = shown_in_item(event)
         return ItemEvent(
             Side.NEW, key, event.id, revision(event), start, max(start, event.end), record=record

@@ -1,51 +1,41 @@
-"""Builds operations as rows, with the bodies that will be written (design.md, Plan)."""
+"""Materialises decisions: the rows to store, with the bodies that will be written (design.md, Plan).
 
-from collections.abc import Iterable, Mapping, Sequence
+The drafter reads only what a copy needs beside its event: how many attachments there are. It stores nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import replace
+from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from shared.database.repositories.archiving.archive_operations import DraftRow, OperationRow
-from shared.database.repositories.archiving.archived_events import MapRow, NewMapRow
+from shared.database.repositories.archiving.archive_operations import OperationRow
+from shared.database.repositories.archiving.archived_events import MapRow, SetAside
 from shared.domain.appointments.appointment_record import AppointmentRecord, appointment_record
-from shared.domain.copies.archive_copy import CopyPayload, copy_payload, retimed_copy
+from shared.domain.copies.archive_copy import CopyPayload, copy_payload
 from shared.domain.events.revision import modified_revision, revision, superseded_revision
 from shared.domain.events.source_event import SourceEvent, archive_key
-from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
+from shared.domain.planning.archive_plan import Decided, Decision, KnownEvent
 from shared.domain.planning.decision import (
+    Consume,
     Create,
     Flag,
+    LeaveOut,
+    Merge,
+    Unchanged,
     Update,
     applied_modifications,
-    as_decided,
-    compare_again,
     own_row,
-    times_of,
 )
-from shared.domain.planning.event_facts import automated
+from shared.domain.planning.event_facts import as_shown
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
-from shared.domain.planning.read_event import ReadEvent
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.matching import known_event
+from shared.services.archiving.read_page import ReadPage, known_event
 
 _BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
-
-
-def needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> bool:
-    """Whether a decision about the event will probably need its body, to write it or to keep it.
-
-    If the guess is wrong, the event is read again by id.
-    """
-    if known is None or known.pending or mode is RunMode.REPLACE:
-        return True
-    current = applied_revision(event, known.modifications)
-    if known.state is ArchivedEventState.LEFT_OUT and known.left_out in _BY_PURPOSE:
-        return known.revision != current
-    return not known.archived or current not in (known.revision, known.conflict_revision)
 
 
 def applied_revision(event: SourceEvent, modifications: Sequence[Modification]) -> str:
@@ -53,16 +43,88 @@ def applied_revision(event: SourceEvent, modifications: Sequence[Modification]) 
     return modified_revision(revision(event), [(each.key, each.start, each.end) for each in modifications])
 
 
-class OperationDrafter:
-    """Builds the rows of operations and of new map entries for one run."""
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The events of one page, or read by id, that decisions are made about."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
+    #: All of them, by source key.
+    met: Mapping[str, SourceEvent] = field(default_factory=dict)
+    #: By source key: those to be archived as they are here. Other bodies are drafts of earlier pages.
+    events: Mapping[str, SourceEvent] = field(default_factory=dict)
+    #: By source key.
+    rows: Mapping[str, MapRow] = field(default_factory=dict)
+    #: By source key: events without a decision whose bodies a later one will probably need.
+    held: Mapping[str, SourceEvent] = field(default_factory=dict)
+    #: The number of attachments, by event id.
+    attachments: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What is stored for some decisions."""
+
+    decisions: Sequence[Decision]
+    #: The events of the page, by source key.
+    met: Mapping[str, SourceEvent]
+    #: Bodies that are kept for later decisions.
+    drafts: list[OperationRow]
+    planned: list[OperationRow]
+    #: Writes whose bodies are drafts of earlier pages.
+    elsewhere: list[Create | Update]
+    flags: list[Flag]
+    #: The appointments of flagged events, by source key, as far as their bodies are here.
+    records: dict[str, AppointmentRecord]
+    #: By source key: the representative and the event's own revision.
+    merges: dict[str, tuple[str, str]]
+    aside: list[SetAside]
+    #: Source keys of rows that have their own copies again.
+    present: list[str]
+    #: By source key: what is decided again when it is known what became of the former key.
+    heirs: dict[str, Create | Flag]
+
+
+class OperationDrafter:
+    """Builds the rows of one run. It numbers the operations and counts the zones that copies cannot keep."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext, open_keys: Collection[str] = ()) -> None:
+        """Nothing is built for ``open_keys``, because they have a write in flight."""
         self._ports = ports
         self._context = context
+        self._open_keys = open_keys
         self._position = 0
         self.zones_reported = 0
 
-    async def count_attachments(self, events: Iterable[SourceEvent]) -> dict[str, int]:
+    async def gather(self, page: ReadPage, decided: Decided, waiting: Collection[str] = ()) -> Material:
+        """Choose the events whose bodies are needed, now or probably later, and count their attachments.
+
+        ``waiting`` are events that earlier pages showed and this page decided. If one differs from its
+        decision, it moved while the pages were read. It is archived as an earlier page showed it.
+        """
+        met = {key: read.event for key, read in page.reads.items()}
+        moved = {
+            each.source_key
+            for each in decided.decisions
+            if each.source_key in waiting
+            and (event := met.get(each.source_key)) is not None
+            and applied_revision(event, applied_modifications(each)) != each.revision
+        }
+        here = {key: event for key, event in met.items() if key not in moved}
+        held = {
+            key: event
+            for key, event in here.items()
+            if key in decided.undecided
+            and key not in self._open_keys
+            and _needs_body(page.known.get(key), event, self._context.mode)
+        }
+        needed = [
+            here[each.source_key]
+            for each in self._free(decided.decisions, _heirs(decided.decisions))
+            if isinstance(each, Create | Update | Flag) and each.source_key in here
+        ]
+        attachments = await self._attachments([*needed, *held.values()])
+        return Material(met, here, page.rows, held, attachments)
+
+    async def _attachments(self, events: Iterable[SourceEvent]) -> dict[str, int]:
         """The number of attachments by event id, asked only for events that have any (domain.md 2.6)."""
         ids = [event.id for event in events if event.has_attachments]
         if not ids:
@@ -71,86 +133,61 @@ class OperationDrafter:
             self._context.source_mailbox, ids
         )
 
-    async def add_map_rows(
-        self, session: AsyncSession, events: Mapping[str, SourceEvent]
-    ) -> dict[str, MapRow]:
-        """Add map rows for events seen for the first time. This fixes their key and their copy's key (2.3).
-
-        Returns the rows whose copy's key differs from the key derived from their source key.
-        """
-        rows: list[NewMapRow] = [
+    def draft(self, decisions: Sequence[Decision], material: Material) -> Drafted:
+        """The rows of these decisions. Decisions that wait for what became of a former key have none yet."""
+        heirs = _heirs(decisions)
+        free = self._free(decisions, heirs)
+        writes = [each for each in free if isinstance(each, Create | Update)]
+        flags = [each for each in free if isinstance(each, Flag)]
+        aside = [each for each in free if isinstance(each, Consume | LeaveOut | Flag) and each.changed]
+        likely = [_likely(key, event, material.rows.get(key)) for key, event in material.held.items()]
+        return Drafted(
+            decisions,
+            material.met,
+            [self._row(each, material.held, material, OperationState.DRAFT) for each in likely],
+            [
+                self._row(each, material.events, material, OperationState.PLANNED)
+                for each in writes
+                if each.source_key in material.events
+            ],
+            [each for each in writes if each.source_key not in material.events],
+            flags,
             {
-                "source_key": key,
-                "source_id": event.id,
-                "ical_uid": event.ical_uid,
-                "original_start": (event.original_start or event.start).isoformat(),
-                "state": str(ArchivedEventState.CREATING),
-                "start_at": self._context.owning_start(event).isoformat(),
-                "series_id": event.series_master_id,
-                "entered_by": str(self._context.run_id),
-            }
-            for key, event in events.items()
-        ]
-        return await self._context.archived_events(session).add(rows)
-
-    async def add_planned(
-        self,
-        session: AsyncSession,
-        decisions: Sequence[Create | Update],
-        events: Mapping[str, SourceEvent],
-        rows: Mapping[str, MapRow],
-        attachments: Mapping[str, int],
-    ) -> None:
-        """Plan the decided writes."""
-        await self._add(
-            session,
-            OperationState.PLANNED,
-            [
-                self._row(decision, events[decision.source_key], rows.get(decision.source_key), attachments)
-                for decision in decisions
-            ],
+                each.source_key: self._record(each, event, self._shown(each, event), material.attachments)
+                for each in flags
+                if (event := material.events.get(each.source_key)) is not None
+            },
+            {
+                each.source_key: (each.representative, each.revision)
+                for each in free
+                if isinstance(each, Merge) and each.changed
+            },
+            [self._set_aside(each, material.events.get(each.source_key)) for each in aside],
+            [each.source_key for each in free if isinstance(each, Unchanged) and each.changed],
+            heirs,
         )
 
-    async def add_drafts(
-        self,
-        session: AsyncSession,
-        held: Mapping[str, SourceEvent],
-        rows: Mapping[str, MapRow],
-        attachments: Mapping[str, int],
-    ) -> None:
-        """Keep the bodies of events that are not decided yet."""
-        await self._add(
-            session,
-            OperationState.DRAFT,
-            [
-                self._row(_likely(key, event, rows.get(key)), event, rows.get(key), attachments)
-                for key, event in held.items()
-            ],
-        )
-
-    async def add_recorded(
-        self, session: AsyncSession, records: Mapping[str, AppointmentRecord], rows: Mapping[str, MapRow]
-    ) -> None:
-        """Plan copies of events whose source is gone, from our record of them (domain.md 5.8)."""
+    def recorded(
+        self, records: Mapping[str, AppointmentRecord], rows: Mapping[str, MapRow]
+    ) -> list[OperationRow]:
+        """Creates of copies whose source is gone, from our record of them (domain.md 5.8)."""
         planned: list[OperationRow] = []
         for key, record in records.items():
             row = rows[key]
             superseded = row.state is ArchivedEventState.SUPERSEDED
             event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, record.revision, create=True, superseded=superseded)
-            self.zones_reported += payload.zone_reported
             written = replace(record, superseded=superseded)
-            planned.append(self._operation(key, OperationAction.CREATE, payload, written, margin=False))
-        await self._add(session, OperationState.PLANNED, planned)
+            planned.append(self._operation(key, OperationAction.CREATE, payload, written))
+        return planned
 
-    async def add_superseding(
-        self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, AppointmentRecord]]
-    ) -> None:
-        """Plan to show copies as free and marked superseded, because other copies replace them (2.16).
+    def superseding(self, superseded: Mapping[str, tuple[MapRow, AppointmentRecord]]) -> list[OperationRow]:
+        """Writes that show copies as free and marked superseded, because other copies replace them (2.16).
 
-        The argument has the row and its record by source key. Plans call this through ``superseding.py``.
-        When the write is done, the row becomes ``superseded`` and counts no time. The operation belongs to no
-        event of the run, so it is counted beside the report.
+
+        The argument has the row and its record by source key. When the write is done, the row becomes
+        ``superseded`` and counts no time. The operation belongs to no event of the run, so it is counted
+        beside the report.
         """
         planned: list[OperationRow] = []
         for key, (row, recorded) in superseded.items():
@@ -158,62 +195,25 @@ class OperationDrafter:
             record = replace(recorded, show_as="free", revision=content, superseded=True)
             event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, content, create=False, superseded=True)
-            self.zones_reported += payload.zone_reported
             planned.append(self._operation(key, OperationAction.SUPERSEDE, payload, record, margin=True))
-        await self._add(session, OperationState.PLANNED, planned)
+        return planned
 
-    async def retime(self, session: AsyncSession, decisions: Sequence[Create | Update | Flag]) -> None:
-        """Update drafts with the times that modifications have given to their events since (domain.md 4)."""
-        operations = self._context.operations(session)
-        wanted = {each.source_key: (each, times) for each in decisions if (times := times_of(each))}
-        drafts = await operations.drafts(self._context.run_id, list(wanted))
-        rows: list[DraftRow] = []
-        for key, draft in drafts.items():
-            decision, times = wanted[key]
-            payload, record = retimed_copy(
-                draft.payload,
-                draft.record,
-                times.start,
-                times.end,
-                decision.revision,
-                times.modifications,
-            )
-            rows.append(
-                {
-                    "source_key": key,
-                    "payload": payload.body,
-                    "record": record,
-                    "revision": decision.revision,
-                }
-            )
-        await operations.rewrite(self._context.run_id, rows)
+    def _free(self, decisions: Sequence[Decision], heirs: Collection[str]) -> list[Decision]:
+        return [d for d in decisions if d.source_key not in self._open_keys and d.source_key not in heirs]
 
-    def decide_again(self, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
-        """Decide again for an event whose row now belongs to another event."""
-        planner = Planner(self._context.window, mode, self._context.policies)
-        return planner.decide_single(event, known_event(row))
-
-    def decide_heir(self, decided: Create | Flag, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
-        """Compare the first decision, with its modifications, with the row as it is now.
-
-        If the heir now has the copy, it is archived already. Without a copy, it waits until its overlap is
-        resolved (5.3). If the event changed since, it is decided alone. The next run sees it together with
-        the others.
-        """
-        if applied_revision(event.event, applied_modifications(decided)) != decided.revision:
-            return self.decide_again(row, event, mode)
-        if isinstance(decided, Flag) and row.copy_id is None:
-            return replace(decided, formerly=None)
-        return compare_again(decided, known_event(row), mode)
-
-    def record_of(
-        self, decision: Flag, event: SourceEvent, attachments: Mapping[str, int]
-    ) -> AppointmentRecord:
-        """What our record will say about the event, as decided."""
-        return self._record(decision, event, self._shown(decision, event), attachments)
+    def _set_aside(self, decision: Consume | LeaveOut | Flag, event: SourceEvent | None) -> SetAside:
+        start = None if event is None else self._context.window.owning_start(event)
+        set_aside = partial(SetAside, decision.source_key, revision=decision.revision, start_at=start)
+        match decision:
+            case Consume(meeting=meeting):
+                return set_aside(state=ArchivedEventState.CONSUMED, merged_into=meeting)
+            case LeaveOut(reason=reason):
+                return set_aside(state=ArchivedEventState.LEFT_OUT, left_out=reason)
+            case Flag():
+                return set_aside(state=ArchivedEventState.FLAGGED)
 
     def _shown(self, decision: Create | Update | Flag, event: SourceEvent) -> SourceEvent:
-        return automated(as_decided(event, decision), self._context.policies)
+        return as_shown(event, decision.times, self._context.policies)
 
     def _record(
         self,
@@ -222,31 +222,31 @@ class OperationDrafter:
         shown: SourceEvent,
         attachments: Mapping[str, int],
     ) -> AppointmentRecord:
+        """What our record will say about the event, as decided."""
         record = appointment_record(
-            shown, attachments.get(event.id, 0), source=event, modifications=applied_modifications(decision)
+            shown,
+            attachments.get(event.id, 0),
+            source=event,
+            modifications=decision.times.modifications if decision.times else (),
         )
-        return replace(record, revision=decision.revision, owning_start=self._context.owning_start(event))
-
-    async def _add(self, session: AsyncSession, state: OperationState, rows: Sequence[OperationRow]) -> None:
-        for row in rows:
-            row["state"] = str(state)
-        await self._context.operations(session).add(self._context.run_id, rows)
+        return replace(
+            record, revision=decision.revision, owning_start=self._context.window.owning_start(event)
+        )
 
     def _row(
         self,
         decision: Create | Update,
-        event: SourceEvent,
-        row: MapRow | None,
-        attachments: Mapping[str, int],
+        events: Mapping[str, SourceEvent],
+        material: Material,
+        state: OperationState,
     ) -> OperationRow:
         key = decision.source_key
+        event, create = events[key], isinstance(decision, Create)
         shown = self._shown(decision, event)
-        create = isinstance(decision, Create)
-        payload = self._payload(shown, key, row, decision.revision, create=create)
-        self.zones_reported += payload.zone_reported
-        record = self._record(decision, event, shown, attachments)
+        payload = self._payload(shown, key, material.rows.get(key), decision.revision, create=create)
+        record = self._record(decision, event, shown, material.attachments)
         action = OperationAction.CREATE if create else OperationAction.UPDATE
-        return self._operation(key, action, payload, record, margin=decision.margin)
+        return self._operation(key, action, payload, record, margin=decision.margin, state=state)
 
     def _payload(
         self,
@@ -259,7 +259,7 @@ class OperationDrafter:
         superseded: bool = False,
     ) -> CopyPayload:
         configuration_id = self._context.configuration_id
-        return copy_payload(
+        payload = copy_payload(
             event,
             configuration_id=configuration_id,
             archive_key=row.archive_key if row else archive_key(configuration_id, key),
@@ -269,6 +269,8 @@ class OperationDrafter:
             create=create,
             superseded=superseded,
         )
+        self.zones_reported += payload.zone_reported
+        return payload
 
     def _operation(
         self,
@@ -277,7 +279,8 @@ class OperationDrafter:
         payload: CopyPayload,
         record: AppointmentRecord,
         *,
-        margin: bool,
+        margin: bool = False,
+        state: OperationState = OperationState.PLANNED,
     ) -> OperationRow:
         self._position += 1
         return {
@@ -286,11 +289,19 @@ class OperationDrafter:
             "source_key": key,
             "action": str(action),
             "margin": margin,
-            "state": str(OperationState.DRAFT),
+            "state": str(state),
             "payload": payload.body,
             "record": record,
             "revision": record.revision,
         }
+
+
+def _heirs(decisions: Sequence[Decision]) -> dict[str, Create | Flag]:
+    return {
+        each.source_key: each
+        for each in decisions
+        if isinstance(each, Create | Flag) and each.formerly is not None
+    }
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update:
@@ -300,3 +311,16 @@ def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update
     removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
     archived = known is not None and (known.archived or removed)
     return Update(key, revision(event)) if archived else Create(key, revision(event))
+
+
+def _needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> bool:
+    """Whether a decision about the event will probably need its body, to write it or to keep it.
+
+    If the guess is wrong, the event is read again by id.
+    """
+    if known is None or known.pending or mode is RunMode.REPLACE:
+        return True
+    current = applied_revision(event, known.modifications)
+    if known.state is ArchivedEventState.LEFT_OUT and known.left_out in _BY_PURPOSE:
+        return known.revision != current
+    return not known.archived or current not in (known.revision, known.conflict_revision)

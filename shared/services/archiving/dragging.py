@@ -33,7 +33,7 @@ class DraggedMeetings:
     async def ask(self, session: AsyncSession, row: MapRow, key: str, event: SourceEvent) -> None:
         """Ask about a row that now has the key ``key``, because its event moved on."""
         source_id = row.source_id + key.removeprefix(row.source_key)
-        start = self._context.owning_start(event)
+        start = self._context.window.owning_start(event)
         old = ItemEvent(Side.ARCHIVED, key, source_id, row.revision, row.start_at, row.start_at, row.id)
         new = ItemEvent(
             Side.NEW,

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.database.models.runs import ArchiveRun
-from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.identity.caller import Caller
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.approvals.objections import objection_to
@@ -12,8 +12,8 @@ from shared.services.archiving.context import ArchivingPorts, load_context
 from shared.services.archiving.plan_turn import record_plan
 
 
-async def bar_unpermitted(ports: ArchivingPorts, session: AsyncSession, run: ArchiveRun) -> None:
-    """End a run that is not permitted before it reads or writes. Its plan records the reason. Audited.
+async def bar_unauthorised(ports: ArchivingPorts, session: AsyncSession, run: ArchiveRun) -> None:
+    """End a run that is not authorised before it reads or writes. Its plan records the reason. Audited.
 
     A run that is already planned continues to its end.
     """

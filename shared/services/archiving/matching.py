@@ -1,6 +1,6 @@
 """Matches meetings whose source is gone with new events: are they the same (domain.md 2.4, 2.9, 2.16)?"""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,11 +11,8 @@ from shared.database.repositories.appointments.appointments import AppointmentRe
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.appointments.appointment_record import AppointmentRecord
-from shared.domain.events.revision import is_superseded, source_revision
 from shared.domain.events.source_event import SourceEvent, is_detached
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.planning.archive_plan import KnownEvent
-from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import (
     GoneRow,
     Matching,
@@ -32,40 +29,18 @@ from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir, inherited_from
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.read_page import ReadPage
+from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
 
-_POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
 # Duplicates are handed on separately, before anything is matched (domain.md 2.9).
 _NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED, ArchivedEventState.SUPERSEDED)
 _CHUNK = 500
 # How far ahead a series is searched for an occurrence that proves that it continues.
 _FAR = timedelta(days=1800)
-
-
-def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | None:
-    """A map row as planning sees it. None if the row says only that the event was met once.
-
-    If a duplicate returns without a copy (it vanished, or its heir has the copy), it is decided again.
-    ``open_keys`` have a write that is planned or sent.
-    """
-    if row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None:
-        return None
-    return KnownEvent(
-        source_key=row.source_key,
-        state=row.state,
-        revision=source_revision(row.revision),
-        merged_into=row.merged_into if row.state in _POINTING else None,
-        pending=row.pending_since is not None,
-        has_copy=row.copy_id is not None,
-        shown_free=row.state is ArchivedEventState.CONSUMED and is_superseded(row.revision),
-        left_out=row.left_out,
-        modifications=row.modifications,
-        conflict_revision=row.conflict_revision,
-        under_way=row.pending_since is not None or row.source_key in open_keys,
-    )
 
 
 class SourceMatcher:
@@ -94,6 +69,8 @@ class SourceMatcher:
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self._matched: set[str] = set()
         self._inherited: set[str] = set()
+        #: The events that questions are about, or may be about, by key.
+        self._watched: dict[str, SourceEvent] = {}
         #: Keys of modifications whose meeting still exists, though no page shows it near them (4.6).
         self.released: set[str] = set()
         #: Likely matches, and the new events that wait for an answer.
@@ -105,7 +82,7 @@ class SourceMatcher:
         self.repointed = 0
         self.ambiguous = 0
 
-    def reader(self, dragged: DraggedMeetings) -> SourceReader:
+    def reader(self, dragged: DraggedMeetings, resets: SeriesResets) -> SourceReader:
         """The reader for the next reading, with the events that are known to wait."""
         reader = SourceReader(
             self._ports,
@@ -114,6 +91,7 @@ class SourceMatcher:
             waiting=frozenset(self.doubts.waiting),
             whole=frozenset(self.doubts.whole),
             held=frozenset(self.held),
+            resets=resets,
             dragged=dragged,
         )
         self.unread = self.doubts.unread = reader.unread
@@ -130,37 +108,39 @@ class SourceMatcher:
         """Whether the row's event, or the time at which it was last seen, could not be read."""
         return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
 
-    def note(
-        self,
-        reads: dict[str, ReadEvent],
-        rows: Mapping[str, MapRow],
-        undecided: Collection[str],
-        reader: SourceReader,
-    ) -> None:
-        """Remember new events of a page. Events that an earlier run held back wait for a match."""
-        for key, read in list(reads.items()):
-            held = key in rows and waits_for_nothing(rows[key], undecided)
+    def note(self, page: ReadPage, undecided: Collection[str]) -> ReadPage:
+        """Remember new events of a page. Returns the page with those that wait for a match.
+
+        ``undecided`` are the events that an overlap makes wait, or made wait until it was decided.
+        """
+        reads = dict(page.reads)
+        for key, read in page.reads.items():
+            row = page.rows.get(key)
+            held = row is not None and waits_for_nothing(row, undecided)
             if held and key not in self._matched:
                 self.doubts.waiting.add(key)
                 reads[key] = replace(read, waits=True)
-            if held or key not in rows or reader.is_bare(rows[key]):
+            if row is None or held or key in page.bare:
                 facts = meeting_facts(read.event, key, self._context.window.zone)
                 self._new[key] = read.event.id, facts
-            elif (former := inherited_from(rows[key], read)) is not None:
+            elif (former := inherited_from(row, read)) is not None:
                 self._inherited.add(former)
-        self.doubts.note(reads)
+        watched = self.doubts.waiting | self.doubts.events
+        self._watched |= {key: reads[key].event for key in watched & reads.keys()}
+        return replace(page, reads=reads)
 
-    async def match(self, reader: SourceReader) -> bool:
+    async def match(self, met: Container[str]) -> bool:
         """Match new events with gone rows. Returns whether the pages must be read once more."""
         new, self._new = self._new, {}
         self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
-        rows = await self._unmet(reader) if new or self.doubts.rows else {}
+        rows = await self._unmet(met) if new or self.doubts.rows else {}
         events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
-        answered = self.doubts.answered(gone, rows, new, reader.has_met)
+        asked = {key: new[key] for key in self.doubts.events & new.keys()}
+        answered = self.doubts.answered(gone, rows, asked, met, self._watched)
         left = [each for key, each in gone.items() if key not in answered.rows]
         events = [each for each in events if each.key not in answered.events]
         matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
@@ -169,14 +149,14 @@ class SourceMatcher:
         # again a row whose time could not be read, or about which two reads disagree.
         taken = {key for pair in decided for key in (pair.row, pair.event)}
         taken |= {key for doubt in matching.doubts for key in (*doubt.rows, *doubt.events)}
-        found_doubts = [*matching.doubts, *self.doubts.standing(gone, new, taken)]
+        found_doubts = [*matching.doubts, *self.doubts.standing(gone, asked, taken)]
         disputed = {each.facts.key for each in unsure}
         disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
         doubts = [doubt for doubt in found_doubts if disputed.isdisjoint(doubt.rows)]
         waiting = busy | {p.event for p in decided if p.row in self._open_keys or p.row in disputed}
         waiting |= {key for doubt in found_doubts if doubt not in doubts for key in doubt.events}
         pairs = [pair for pair in decided if pair.event not in waiting]
-        again = self.doubts.ask(doubts, gone, rows, waiting)
+        again = self.doubts.ask(doubts, gone, rows, self._watched, waiting)
         if elsewhere or pairs:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
@@ -207,7 +187,7 @@ class SourceMatcher:
             {key for key, each in there.items() if each.busy},
         )
 
-    async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
+    async def release(self, presumed: Mapping[str, str], met: Container[str]) -> bool:
         """Release modifications whose meeting is not gone. Returns whether the pages must be read again."""
         if not presumed:
             return False
@@ -216,7 +196,7 @@ class SourceMatcher:
         asked = [
             row
             for row in rows.values()
-            if row.state is not ArchivedEventState.SOURCE_DELETED and not reader.has_met(row.source_key)
+            if row.state is not ArchivedEventState.SOURCE_DELETED and row.source_key not in met
         ]
         gone = await self.are_gone(asked) if asked else set()
         gone |= {
@@ -228,7 +208,7 @@ class SourceMatcher:
         self.released |= freed
         return bool(freed)
 
-    async def _unmet(self, reader: SourceReader) -> dict[str, MapRow]:
+    async def _unmet(self, met: Container[str]) -> dict[str, MapRow]:
         """Rows of the window and its margins whose source no page showed."""
         unmet: dict[str, MapRow] = {}
         after: MapRow | None = None
@@ -241,7 +221,7 @@ class SourceMatcher:
                 for row in rows
                 # A copy that an unchanged duplicate inherits causes no question: duplicates come first
                 # (domain.md 2.9).
-                if not (reader.has_met(row.source_key) or row.source_key in self._inherited)
+                if not (row.source_key in met or row.source_key in self._inherited)
                 and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:

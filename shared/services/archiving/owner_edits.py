@@ -31,7 +31,7 @@ from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.locked_periods import is_locked
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
@@ -143,7 +143,7 @@ class OwnerEdits:
         )
         if configuration is None or not configuration.active:
             raise Conflict("the archive configuration is not active")
-        await permit(session, caller, configuration)
+        await authorise(session, caller, configuration)
         return appointment, configuration
 
     async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> AppointmentRecord:

@@ -10,28 +10,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.archive_plan import Decision, KnownEvent, Planner
-from shared.domain.planning.decision import applied_modifications
+from shared.domain.planning.archive_plan import Decided, Planner
+from shared.domain.planning.decision import Create, Flag, Update
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import RunStep, planning_percent
+from shared.domain.runs.unread import UnreadEvents
 from shared.errors import StoreRefused, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
-from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
-from shared.services.archiving.matching import SourceMatcher, known_event
+from shared.services.archiving.decisions import DecisionWriter, PlanWatch
+from shared.services.archiving.drafting import Material, OperationDrafter
+from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_questions import PlanQuestions
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.read_page import ReadPage
+from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.superseding import show_consumed_free
 from shared.services.archiving.unread_events import named, partners
-from shared.services.archiving.unseen_events import PlanParts, UnseenEvents
+from shared.services.archiving.unseen_events import UnseenEvents
 
 _FLAGGED = ArchivedEventState.FLAGGED
 
 
 class PlanMaking:
-    """Reads, decides and stores. Its memory stays small, however large the window is."""
+    """Hands each page from step to step: read, decide, materialise, write (design.md, Plan).
+
+    Each step takes and returns values, and knows no other step. Its memory stays small, however large the
+    window is.
+    """
 
     def __init__(
         self,
@@ -47,27 +55,19 @@ class PlanMaking:
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
+        self._watch = watch
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
-        self._drafter = OperationDrafter(ports, context)
+        self._drafter = OperationDrafter(ports, context, open_keys)
         self._questions = PlanQuestions(ports, context, overlap_expiry, matcher, self._drafter, open_keys)
-        self._reader = self._questions.reader
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
-        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
+        self._writer = DecisionWriter(ports, context, open_keys, watch)
         self._matcher = matcher
-        self._unseen = UnseenEvents(
-            PlanParts(
-                ports,
-                turn,
-                context,
-                open_keys,
-                self._planner,
-                self._drafter,
-                self._reader,
-                self._writer,
-                matcher,
-            )
-        )
+        self._waiting: frozenset[str] = frozenset()
+        self._heirs: dict[str, Create | Flag] = {}
+        self._bodiless: dict[str, Create | Update | Flag] = {}
         self._archive_checked = False
+        #: The number of rows of the window that no page shows.
+        self.unseen = 0
 
     async def run(self, *, last: bool) -> PlanCounts | None:
         """Read the pages, then the rest: heirs, vanished and failed events, and events to keep though gone.
@@ -79,56 +79,62 @@ class PlanMaking:
         backfill = self._context.kind is RunKind.BACKFILL
         read_at = self._ports.clock.now()
         async with self._turn.session() as session:
-            await self._questions.begin(session)
-        await self._read_pages(check=not backfill)
-        matched = (not last or self._turn.patient) and await self._matcher.match(self._reader)
+            reader = await self._questions.begin(session)
+        await self._read_pages(reader, check=not backfill)
+        matched = (not last or self._turn.patient) and await self._matcher.match(reader.met)
         if last and matched:
             raise Unavailable("The calendar shows something else at each reading. The plan is tried again.")
-        if not last and (await self._hold_partners() or matched):
+        if not last and (await self._hold_partners(reader) or matched):
             return None
-        if not last and await self._questions.pair(self._turn):
+        if not last and await self._questions.pair(self._turn, reader):
             return None
-        decisions = self._planner.close()
-        if not last and await self._matcher.release(self._planner.presumed, self._reader):
+        decided = self._planner.close()
+        if not last and await self._matcher.release(self._planner.presumed, reader.met):
             return None
         async with self._turn.session() as session:
-            await self._writer.carry_out(session, decisions, Material(), self._planner.take_groups())
+            await self._write(session, decided, Material())
             await self._context.operations(session).discard_rest(self._context.run_id)
-        await self._unseen.read_bodies()
-        await self._unseen.inherit()
-        await self._unseen.find_vanished()
+        unseen = UnseenEvents(
+            self._ports,
+            self._turn,
+            self._context,
+            self._open_keys,
+            self._planner,
+            self._drafter,
+            reader,
+            self._writer,
+            self._matcher,
+        )
+        heirs = self._heirs | await unseen.read_bodies(self._bodiless)
+        later = await unseen.inherit(heirs) | await unseen.find_vanished()
         if not backfill:
-            await self._unseen.retry_failed()
+            later |= await unseen.retry_failed()
         # A merged event that no page shows may have moved out of the window, away from its representative.
-        await self._unseen.inherit()
+        await unseen.inherit(later)
         async with self._turn.session() as session:
             held = {str(group_id) for group_id in self._matcher.held.values()}
             await self._keeper.finish(session, self._planner.vanished_groups - held)
-            await self._unseen.keep_though_gone(session)
-            await self._questions.keep(session)
-        return self._counted(read_at)
+            await unseen.keep_though_gone(session)
+            await self._questions.keep(session, reader.resets)
+        self.unseen = unseen.rows
+        return self._counted(read_at, reader.unread, unseen.source_deleted)
 
-    @property
-    def unseen(self) -> int:
-        """The number of rows of the window that no page shows."""
-        return self._unseen.rows
-
-    async def _hold_partners(self) -> bool:
+    async def _hold_partners(self, reader: SourceReader) -> bool:
         """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""
-        if not self._reader.unread:
+        if not reader.unread:
             return False
         async with self._turn.session() as session:
-            found = await partners(session, self._context, self._reader.unread, self._reader.has_met)
+            found = await partners(session, self._context, reader.unread, reader.met)
         new = found.keys() - self._matcher.held.keys()
         self._matcher.held |= found
         return bool(new)
 
-    async def _read_pages(self, *, check: bool) -> None:
+    async def _read_pages(self, reader: SourceReader, *, check: bool) -> None:
         pages = self._ports.calendars.in_tenant(self._context.tenant_id).read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
-            self._reader.unread,
+            reader.unread,
         )
         async with aclosing(pages):
             page = await self._first_page(pages, check=check)
@@ -136,15 +142,15 @@ class PlanMaking:
                 # A backfill's month without events costs one read (domain.md 2.14).
                 if page and not self._archive_checked:
                     await self._check_archive_calendar()
-                await self._page(page)
+                await self._page(reader, page)
                 page = await anext(pages, None)
 
-    def _counted(self, read_at: datetime) -> PlanCounts:
+    def _counted(self, read_at: datetime, unread: UnreadEvents, source_deleted: int) -> PlanCounts:
         findings = self._planner.findings
         counts = self._writer.counts
         return replace(
             PlanCounts.stored(counts),
-            source_deleted=self._unseen.source_deleted,
+            source_deleted=source_deleted,
             zones_reported=self._drafter.zones_reported,
             repointed=self._matcher.repointed,
             series_questions=self._questions.asked_about_series,
@@ -161,7 +167,7 @@ class PlanMaking:
             else findings.category_issues,
             private=dict(self._writer.private_counts),
             read_at=read_at.isoformat(),
-            **named(self._reader.unread, self._context.window, counts),
+            **named(unread, self._context.window, counts),
         )
 
     async def _first_page(
@@ -192,44 +198,39 @@ class PlanMaking:
                 reason="calendar_gone",
             )
 
-    async def _page(self, page: list[SourceEvent]) -> None:
+    async def _page(self, reader: SourceReader, page: list[SourceEvent]) -> None:
         async with self._turn.session() as session:
-            read = await self._reader.take(session, page)
+            read = await reader.take(session, page)
             overlaps = await self._keeper.known(session, list(read.reads))
             # A group that nobody decides makes no event wait.
             undecided = {key for key, group in overlaps.items() if group.waiting or group.decided}
             flagged = [key for key in undecided if (row := read.rows.get(key)) and row.state is _FLAGGED]
             # An event stays new if it was flagged by a plan that stopped before it matched anything.
             unmatched = await self._context.identities(session).of_broken_plans(flagged)
-        self._matcher.note(read.reads, read.rows, undecided - unmatched, self._reader)
-        events, rows = read.events, read.rows
-        self._writer.note_private(events)
-        fresh = {
-            key: event
-            for key, event in events.items()
-            if key not in rows and self._context.window.owns(event)
-        }
-        known = {
-            key: seen for key, row in rows.items() if (seen := known_event(row, self._open_keys)) is not None
-        }
-        waiting = self._planner.undecided
-        decisions = self._planner.feed(list(read.reads.values()), known, overlaps)
-        groups = self._planner.take_groups()
-        for decision in decisions:
-            # It moved while the pages were read. It is decided as an earlier page showed it.
-            event = events.get(decision.source_key) if decision.source_key in waiting else None
-            if event and applied_revision(event, applied_modifications(decision)) != decision.revision:
-                del events[decision.source_key]
-        held = self._held(decisions, events, known)
-        bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
-        attachments = await self._drafter.count_attachments([*bodies, *held.values()])
+        read = self._matcher.note(read, undecided - unmatched)
+        decided = self._planner.feed(list(read.reads.values()), read.known, overlaps)
+        material = await self._drafter.gather(read, decided, self._waiting)
+        self._waiting = decided.undecided
         async with self._turn.session() as session:
-            rows |= await self._drafter.add_map_rows(
-                session, {k: e for k, e in fresh.items() if k not in rows}
-            )
-            await self._drafter.add_drafts(session, held, rows, attachments)
-            await self._writer.carry_out(session, decisions, Material(events, rows, attachments), groups)
+            entered = await reader.enter(session, self._fresh(read))
+            await self._write(session, decided, replace(material, rows=read.rows | entered))
             await self._tell_progress(session, page)
+
+    def _fresh(self, page: ReadPage) -> dict[str, SourceEvent]:
+        return {
+            key: read.event
+            for key, read in page.reads.items()
+            if key not in page.rows and self._context.window.owns(read.event)
+        }
+
+    async def _write(self, session: AsyncSession, decided: Decided, material: Material) -> None:
+        if self._watch is not None:
+            self._watch.grouped(decided.groups)
+        await self._keeper.store(session, decided.groups)
+        drafted = self._drafter.draft(decided.decisions, material)
+        self._bodiless |= await self._writer.write(session, drafted)
+        await show_consumed_free(session, self._context, self._drafter, drafted.aside)
+        self._heirs |= drafted.heirs
 
     async def _tell_progress(self, session: AsyncSession, page: list[SourceEvent]) -> None:
         window = self._context.window
@@ -237,16 +238,3 @@ class PlanMaking:
             fraction = (page[-1].start - window.start) / (window.end - window.start)
             runs = ArchiveRunRepository(session)
             await runs.enter_step(self._context.run_id, RunStep.PLANNING, planning_percent(fraction))
-
-    def _held(
-        self, decisions: list[Decision], events: dict[str, SourceEvent], known: dict[str, KnownEvent]
-    ) -> dict[str, SourceEvent]:
-        """Events of the page whose bodies a later decision will probably need."""
-        undecided = self._planner.undecided - {decision.source_key for decision in decisions}
-        return {
-            key: event
-            for key, event in events.items()
-            if key in undecided
-            and key not in self._open_keys
-            and needs_body(known.get(key), event, self._context.mode)
-        }

@@ -11,6 +11,8 @@ from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
+from shared.services.archiving.series_resets import SeriesResets
+from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding
 
 
@@ -32,24 +34,23 @@ class PlanQuestions:
         self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, expiry))
         superseding = Superseding(ports, context, drafter, open_keys)
         self._series = SeriesResetKeeper(ports, context, expiry, superseding)
-        self.reader = matcher.reader(self._dragged)
 
     @property
     def asked_about_series(self) -> int:
         """How many changed series the plan asks about."""
         return self._series.asked
 
-    async def begin(self, session: AsyncSession) -> None:
-        """Tell the reader which series the owner decided to take."""
-        self.reader.resets = await self._series.begin(session)
+    async def begin(self, session: AsyncSession) -> SourceReader:
+        """The reader for one reading of the pages. It knows which series the owner decided to take."""
+        return self._matcher.reader(self._dragged, await self._series.begin(session))
 
-    async def pair(self, turn: PlanTurn) -> bool:
+    async def pair(self, turn: PlanTurn, reader: SourceReader) -> bool:
         """Pair rows and dates of series that the owner takes. Whether to read the pages once more."""
-        return await self._series.pair(turn, self._matcher, self.reader)
+        return await self._series.pair(turn, self._matcher, reader.resets, reader.met)
 
-    async def keep(self, session: AsyncSession) -> None:
+    async def keep(self, session: AsyncSession, resets: SeriesResets) -> None:
         """Draft the writes that the answers require, and store the questions that are asked now."""
         await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
         await self._matcher.doubts.keep(session)
         await self._dragged.keep(session, self._drafter, self._open_keys)
-        await self._series.finish(session, self.reader.resets)
+        await self._series.finish(session, resets)

@@ -24,7 +24,7 @@ from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
 from shared.domain.runs.window import Window
 from shared.errors import NotFound, RunInProgress
-from shared.services.approvals.objections import refuse_unpermitted
+from shared.services.approvals.objections import refuse_unauthorised
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
 from shared.services.archiving.doubting import MeetingDoubts
@@ -101,7 +101,7 @@ class Previewer:
         """
         async with self._ports.database.session() as session:
             configuration = await self._configuration(session, caller, configuration_id)
-            await refuse_unpermitted(session, caller.tenant_id, configuration_id)
+            await refuse_unauthorised(session, caller.tenant_id, configuration_id)
             window = requested(self._ports, configuration, start, end)
             run = _imagined(configuration, window, self._ports.clock.now())
             context = context_of(run, configuration)

@@ -5,7 +5,7 @@ follows. ``pair`` gives the copies of vanished dates to new events of the same d
 surplus copies and updates the items.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import uuid4
@@ -39,7 +39,6 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_resets import SeriesResets
-from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding, request_superseding
 
 
@@ -57,7 +56,7 @@ class SeriesReview:
 
 
 class SeriesResetKeeper:
-    """The items of changed series, for one plan."""
+    """Asks about changed series in one plan, and carries out what their owners answered (domain.md 2.17)."""
 
     def __init__(
         self, ports: ArchivingPorts, context: RunContext, expiry: timedelta, superseding: Superseding
@@ -75,9 +74,10 @@ class SeriesResetKeeper:
         await self._superseding.plan(session)
         return SeriesResets(self._context, await self._repository(session).stored())
 
-    async def pair(self, turn: PlanTurn, matcher: SourceMatcher, reader: SourceReader) -> bool:
+    async def pair(
+        self, turn: PlanTurn, matcher: SourceMatcher, resets: SeriesResets, met: Container[str]
+    ) -> bool:
         """Give rows of vanished dates to new events of these dates. Whether to read the pages once more."""
-        resets = reader.resets
         new = {
             series: days
             for series, taken in resets.taken.items()
@@ -87,14 +87,13 @@ class SeriesResetKeeper:
             return False
         async with turn.session() as session:
             rows = await self._repository(session).rows(new, self._window.start, self._window.end)
-            unmet = [row.key for each in rows.values() for row in each if not reader.has_met(row.key)]
+            unmet = [row.key for each in rows.values() for row in each if row.key not in met]
             entries = await self._context.archived_events(session).by_keys(unmet)
         gone = await matcher.are_gone(entries.values()) if entries else set()
         pairs: list[tuple[str, str]] = []
         for series, days in new.items():
             vanished = [row._replace(gone=row.key in gone) for row in rows.get(series, ())]
-            taking = take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
-            pairs += taking.pairs
+            pairs += take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
         if pairs:
             await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
         return bool(pairs)

@@ -61,7 +61,7 @@ class SeriesResets:
                 continue
             self.shapes[series] = shape_of(shown)
             if read.withheld is not None:
-                archived = Occurrence(key, self._context.owning_start(read.event), read.event.end)
+                archived = Occurrence(key, self._context.window.owning_start(read.event), read.event.end)
                 self._keep(self.found, series, Difference(archived, self._now(shown, key)), shown)
             elif read.left_out is LeftOut.SERIES_CHANGED:
                 self._keep(self.found, series, Difference(None, self._now(shown, key)), shown)
@@ -113,4 +113,4 @@ class SeriesResets:
         self.events[difference.key] = event
 
     def _now(self, event: SourceEvent, key: str) -> Occurrence:
-        return Occurrence(key, self._context.owning_start(event), event.end)
+        return Occurrence(key, self._context.window.owning_start(event), event.end)

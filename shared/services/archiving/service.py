@@ -27,11 +27,11 @@ from shared.domain.runs.run_progress import ask_again_seconds
 from shared.domain.runs.window import Window
 from shared.domain.times import schedule
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
-from shared.services.approvals.guard import permit, person_read_id, waits_for_approval
+from shared.services.approvals.authorising import authorise, person_read_id, waits_for_approval
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
-from shared.services.archiving.judging import bar_unpermitted
+from shared.services.archiving.judging import bar_unauthorised
 from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.planning import RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
@@ -189,7 +189,7 @@ class ArchivingService:
             now = self._ports.clock.now()
             if not await runs.begin(run, now):
                 return BegunRun(False, run.correlation_id)
-            await bar_unpermitted(self._ports, session, run)
+            await bar_unauthorised(self._ports, session, run)
             progressed = await runs.progressed_at(run_id) or now
             return BegunRun(True, run.correlation_id, patient=now - progressed < PATIENCE)
 
@@ -302,5 +302,5 @@ class ArchivingService:
         if not (await access.writable_user(held.owner_id)).active:
             raise Conflict("its owner is deactivated", code="user_deactivated")
         await refuse_paused_pair(session, access, held, self._ports.audit)
-        await permit(session, caller, held)
+        await authorise(session, caller, held)
         return held

@@ -50,7 +50,7 @@ def should_have_shown(context: RunContext, event: SourceEvent, place: str | None
     unknown which.
     """
     start, end = context.window.read_range
-    return place == context.source_calendar_id and start <= context.owning_start(event) < end
+    return place == context.source_calendar_id and start <= context.window.owning_start(event) < end
 
 
 def believed(

@@ -3,16 +3,16 @@
 Events of a changed series are reduced to the changes that their copies take (2.17).
 """
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.archived_events import MapRow, NewMapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
+from shared.domain.events.key_set import KeySet, key_digest
 from shared.domain.events.source_event import (
     EventType,
     SourceEvent,
@@ -29,25 +29,13 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.read_page import ReadPage, known_event
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, should_have_shown
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
-    """Events by key, in the order of the page, with their map rows."""
-
-    reads: dict[str, ReadEvent]
-    rows: dict[str, MapRow]
-
-    @property
-    def events(self) -> dict[str, SourceEvent]:
-        """The events as their copies follow them."""
-        return {key: read.event for key, read in self.reads.items()}
-
-
-class Standing(Enum):
+class Whereabouts(Enum):
     """What became of the representative of duplicates when no page shows it (domain.md 2.9)."""
 
     #: It is gone, it moved to a later time (2.4), or nobody archives its calendar into the same archive.
@@ -74,7 +62,7 @@ class SourceReader:
         waiting: frozenset[str] = frozenset(),
         whole: frozenset[str] = frozenset(),
         held: frozenset[str] = frozenset(),
-        resets: SeriesResets | None = None,
+        resets: SeriesResets,
         dragged: DraggedMeetings | None = None,
     ) -> None:
         #: Keys of events that wait for a decision, or whose row has a write in flight.
@@ -88,25 +76,47 @@ class SourceReader:
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
-        self.resets = resets or SeriesResets(context)
+        self.resets = resets
         self._ports = ports
         self._context = context
         self._open_keys = open_keys
         self._holders: dict[bytes, bytes] = {}
+        #: Keys of the events that were read, in the window or its margins.
+        self.met = KeySet(self._holders)
         #: What could not be read, or has no row and no usable key (domain.md 2.12).
         self.unread = UnreadEvents()
-
-    def has_met(self, key: str) -> bool:
-        """Whether an event of this key was read, in the window or its margins."""
-        return _digest(key) in self._holders
 
     async def take(self, session: AsyncSession, page: Sequence[SourceEvent]) -> ReadPage:
         """The events of the next page under their keys. Rows of earlier versions are rewritten at once."""
         events, rows = await self._identified(session, page)
         await self.left_behind(session, events, rows)
         reads = await self.shown(session, events, rows)
-        in_order = sorted(reads.items(), key=lambda item: item[1].place)
-        return ReadPage(dict(in_order), rows)
+        in_order = dict(sorted(reads.items(), key=lambda item: item[1].place))
+        known = {
+            key: seen for key, row in rows.items() if (seen := known_event(row, self._open_keys)) is not None
+        }
+        bare = frozenset(key for key, row in rows.items() if self._is_bare(row))
+        return ReadPage(in_order, rows, known, bare)
+
+    async def enter(self, session: AsyncSession, events: Mapping[str, SourceEvent]) -> dict[str, MapRow]:
+        """Add map rows for events seen for the first time. This fixes their key and their copy's key (2.3).
+
+        Returns the rows whose copy's key differs from the key derived from their source key.
+        """
+        rows: list[NewMapRow] = [
+            {
+                "source_key": key,
+                "source_id": event.id,
+                "ical_uid": event.ical_uid,
+                "original_start": (event.original_start or event.start).isoformat(),
+                "state": str(ArchivedEventState.CREATING),
+                "start_at": self._context.window.owning_start(event).isoformat(),
+                "series_id": event.series_master_id,
+                "entered_by": str(self._context.run_id),
+            }
+            for key, event in events.items()
+        ]
+        return await self._context.archived_events(session).add(rows)
 
     async def shown(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
@@ -125,7 +135,9 @@ class SourceReader:
             if row is None or row.copy_id is None:
                 aside = row.left_out if row and row.state is ArchivedEventState.LEFT_OUT else None
                 reads[key] = replace(reads[key], waits=aside is None, left_out=aside)
-        self.resets.note(reads)
+        self.resets.note(
+            {key: read for key, read in reads.items() if (read.withheld or read.event).series_master_id}
+        )
         return reads
 
     async def left_behind(
@@ -153,16 +165,16 @@ class SourceReader:
             left |= moved
         return left
 
-    async def standing_of(self, turn: PlanTurn, row: MapRow) -> Standing:
+    async def standing_of(self, turn: PlanTurn, row: MapRow) -> Whereabouts:
         """Whether the row's event, which no page showed, stands in for its duplicates (domain.md 2.9)."""
         found, places = await read_places(self._ports, self._context, [row.source_id], self.unread)
         event, place = found.get(row.source_id), places.get(row.source_id)
         if row.source_id in self.unread.ids or self.unread.holds(row.start_at):
-            return Standing.UNKNOWN
+            return Whereabouts.UNKNOWN
         if event is None:
-            return Standing.LEFT
+            return Whereabouts.LEFT
         if should_have_shown(self._context, event, place):
-            return Standing.UNKNOWN
+            return Whereabouts.UNKNOWN
         async with turn.session() as session:
             if place is not None and place != self._context.source_calendar_id:
                 shared = SharedArchiveRepository(
@@ -171,7 +183,7 @@ class SourceReader:
                 left = place not in await shared.readers()
             else:
                 left = bool(await self.moved_on(session, {row.source_key: event}, {row.source_key: row}))
-        return Standing.LEFT if left else Standing.HERE
+        return Whereabouts.LEFT if left else Whereabouts.HERE
 
     async def moved_on(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
@@ -186,7 +198,7 @@ class SourceReader:
             and rows[key].state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
             and key not in self._open_keys
             and key not in self._whole
-            and self._context.owning_start(event) > rows[key].start_at
+            and self._context.window.owning_start(event) > rows[key].start_at
         }
         if not moved or self._replaces:
             return set()
@@ -203,7 +215,7 @@ class SourceReader:
                 heir
                 for heir in heirs
                 # A duplicate that is no longer shown here is gone, so it cannot take the copy.
-                if heir.source_key not in self._open_keys and (self.has_met(heir.source_key) or not in_range)
+                if heir.source_key not in self._open_keys and (heir.source_key in self.met or not in_range)
             ),
             None,
         )
@@ -233,7 +245,7 @@ class SourceReader:
         by_key = await identities.by_keys([source_key(event) for event in page if event.id not in by_source])
         for event in page:
             if (row := by_source.get(event.id)) is not None:
-                self._holders.setdefault(_digest(row.source_key), _digest(event.id))
+                self._holders.setdefault(key_digest(row.source_key), key_digest(event.id))
         events: dict[str, SourceEvent] = {}
         rows: dict[str, MapRow] = {}
         renewed: list[tuple[MapRow, MapRow]] = []
@@ -265,16 +277,17 @@ class SourceReader:
     def _under_its_key(self, event: SourceEvent, by_key: Mapping[str, MapRow]) -> MapRow | None:
         """The row of the event's key, unless another event that was read has that row."""
         row = by_key.get(source_key(event))
-        if row is None or self._holders.get(_digest(row.source_key), _digest(event.id)) != _digest(event.id):
+        own = key_digest(event.id)
+        if row is None or self._holders.get(key_digest(row.source_key), own) != own:
             return None
         return row
 
     def _claim(self, event: SourceEvent, key: str) -> str:
         """The key, or a longer key if another event of this reading has it."""
-        holder = _digest(event.id)
-        if self._holders.setdefault(_digest(key), holder) != holder:
+        holder = key_digest(event.id)
+        if self._holders.setdefault(key_digest(key), holder) != holder:
             key = second_source_key(event, key)
-            self._holders[_digest(key)] = holder
+            self._holders[key_digest(key)] = holder
         return key
 
     def _current(self, row: MapRow, event: SourceEvent) -> MapRow:
@@ -282,7 +295,7 @@ class SourceReader:
         key = row.source_key
         if key not in self._open_keys and key == former_source_key(event):
             key = source_key(event)
-        if _digest(key) in self._holders and self._holders[_digest(key)] != _digest(event.id):
+        if key_digest(key) in self._holders and self._holders[key_digest(key)] != key_digest(event.id):
             key = row.source_key
         return row._replace(source_key=key, source_id=event.id, series_id=event.series_master_id)
 
@@ -298,7 +311,7 @@ class SourceReader:
         ]
         for before, after in renamed:
             await self._context.overlaps(session).repoint(before.source_key, after.source_key)
-            self._holders[_digest(after.source_key)] = _digest(after.source_id)
+            self._holders[key_digest(after.source_key)] = key_digest(after.source_id)
         return renamed
 
     async def _invented(
@@ -310,7 +323,7 @@ class SourceReader:
         identities = self._context.identities(session)
         # A row that a plan entered and finished is of an event that was seen on its day: it was not invented.
         bare = await identities.of_broken_plans(
-            [key for key in plain if key in rows and self.is_bare(rows[key])]
+            [key for key in plain if key in rows and self._is_bare(rows[key])]
         )
         fresh = {
             key: event for key, event in plain.items() if key not in stay and (key not in rows or key in bare)
@@ -318,7 +331,7 @@ class SourceReader:
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
         known = await identities.series_known(series)
         asked = {
-            key: self._context.owning_start(event)
+            key: self._context.window.owning_start(event)
             for key, event in fresh.items()
             if event.series_master_id in known
         }
@@ -343,7 +356,7 @@ class SourceReader:
             return since
         return since if changed is not None and changed > max(entered, last) else entered + STALE_FOR
 
-    def is_bare(self, row: MapRow) -> bool:
+    def _is_bare(self, row: MapRow) -> bool:
         """Whether the row says only that a plan met its event: nothing is written or decided."""
         return (
             row.state is ArchivedEventState.CREATING
@@ -351,7 +364,3 @@ class SourceReader:
             and row.pending_since is None
             and row.source_key not in self._open_keys
         )
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

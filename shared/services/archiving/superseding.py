@@ -28,7 +28,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
-from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.archived_events import MapRow, SetAside
 from shared.database.repositories.archiving.superseding import SupersedingRepository
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.revision import superseded_revision
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 RETRY_FOR: Final = timedelta(days=30)
 _CHUNK: Final = 200
+_ARCHIVED: Final = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
 
 
 async def supersede(
@@ -63,14 +64,25 @@ async def supersede(
     records = await AppointmentRepository(session).recorded(
         context.owner_id, [row.id for row in rows.values()]
     )
-    await drafter.add_superseding(
-        session,
+    planned = drafter.superseding(
         {
             key: (row, _to_supersede(records[row.id], row, consumed_by.get(key)))
             for key, row in rows.items()
             if row.id in records
-        },
+        }
     )
+    await context.operations(session).add(context.run_id, planned)
+
+
+async def show_consumed_free(
+    session: AsyncSession, context: RunContext, drafter: "OperationDrafter", aside: Collection[SetAside]
+) -> None:
+    """Show copies of modifications as free if they were archived before their meetings appeared (4.6)."""
+    meetings = {each.source_key: each.merged_into for each in aside if each.merged_into is not None}
+    rows = await context.archived_events(session).by_keys(sorted(meetings)) if meetings else {}
+    archived = [key for key, row in rows.items() if row.copy_id is not None and row.state in _ARCHIVED]
+    if archived:
+        await supersede(session, context, drafter, archived, meetings)
 
 
 async def request_superseding(

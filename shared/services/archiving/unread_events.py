@@ -1,6 +1,6 @@
 """Events that could not be read: retried each night for 30 days, and reported once (domain.md 2.2, 2.12)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypedDict
@@ -75,7 +75,7 @@ async def windows_to_read_again(
 
 
 async def partners(
-    session: AsyncSession, context: RunContext, unread: UnreadEvents, met: Callable[[str], bool]
+    session: AsyncSession, context: RunContext, unread: UnreadEvents, met: Container[str]
 ) -> dict[str, UUID]:
     """Keys of events that overlap unreadable ones, with the stored groups. ``met`` keys were read."""
     first, last = context.window.read_range
@@ -83,7 +83,7 @@ async def partners(
     found = await UnreadEventRepository(session).partners(
         context.owner_id, context.configuration_id, unread.ids, slots
     )
-    return {each.partner: each.group_id for each in found if not met(each.missing)}
+    return {each.partner: each.group_id for each in found if each.missing not in met}
 
 
 def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:

@@ -1,6 +1,7 @@
 """What no page of the window showed: heirs, vanished events, failed writes, events to keep though gone."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,17 +9,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
-from shared.domain.planning.archive_plan import Decision, Planner
-from shared.domain.planning.decision import Consume, Create, Flag, LeaveOut, Update, applied_modifications
+from shared.domain.planning.archive_plan import Decided, Decision, Planner
+from shared.domain.planning.decision import (
+    Consume,
+    Create,
+    Flag,
+    LeaveOut,
+    Update,
+    applied_modifications,
+    compare_again,
+)
 from shared.domain.planning.read_event import ReadEvent
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.decisions import DecisionWriter, Material
+from shared.services.archiving.decisions import DecisionWriter
 from shared.services.archiving.drafting import OperationDrafter, applied_revision
-from shared.services.archiving.matching import SourceMatcher, known_event
+from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.read_page import ReadPage, known_event
 from shared.services.archiving.source_lookup import believed, read_places
-from shared.services.archiving.source_reading import SourceReader, Standing
+from shared.services.archiving.source_reading import SourceReader, Whereabouts
+from shared.services.archiving.superseding import show_consumed_free
 from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
@@ -27,49 +38,40 @@ _CHUNK = 200
 _KEYS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PlanParts:
-    """The parts of one plan in the making."""
-
-    ports: ArchivingPorts
-    turn: PlanTurn
-    context: RunContext
-    open_keys: frozenset[str]
-    planner: Planner
-    drafter: OperationDrafter
-    reader: SourceReader
-    writer: DecisionWriter
-    matcher: SourceMatcher
+type Heirs = dict[str, Create | Flag]
+"""Decisions by key that are made again when it is known what became of a former key (domain.md 2.9)."""
 
 
+@dataclass(slots=True)
 class UnseenEvents:
-    """Reads events by id, after the pages, and decides for each alone."""
+    """Reads events by id, after the pages, decides for each alone, materialises and writes.
 
-    def __init__(self, parts: PlanParts) -> None:
-        self._ports = parts.ports
-        self._turn = parts.turn
-        self._context = parts.context
-        self._open_keys = parts.open_keys
-        self._planner = parts.planner
-        self._drafter = parts.drafter
-        self._reader = parts.reader
-        self._writer = parts.writer
-        self._matcher = parts.matcher
-        self._taking_over = TakingOver(parts.ports, parts.context)
-        #: How many events of copies turned out to be deleted.
-        self.source_deleted = 0
-        #: How many rows of the window no page shows.
-        self.rows = 0
+    Each step returns the heirs among its decisions.
+    """
 
-    async def read_bodies(self) -> None:
+    _ports: ArchivingPorts
+    _turn: PlanTurn
+    _context: RunContext
+    _open_keys: frozenset[str]
+    _planner: Planner
+    _drafter: OperationDrafter
+    _reader: SourceReader
+    _writer: DecisionWriter
+    _matcher: SourceMatcher
+    #: How many events of copies turned out to be deleted.
+    source_deleted: int = 0
+    #: How many rows of the window no page shows.
+    rows: int = 0
+
+    async def read_bodies(self, bodiless: Mapping[str, Create | Update | Flag]) -> Heirs:
         """Carry out decisions whose body was not kept, as of a modification of an archived meeting."""
-        bodiless = self._writer.bodiless
         keys = sorted(bodiless)
+        heirs: Heirs = {}
         for start in range(0, len(keys), _CHUNK):
-            await self._complete({key: bodiless[key] for key in keys[start : start + _CHUNK]})
-        bodiless.clear()
+            heirs |= await self._complete({key: bodiless[key] for key in keys[start : start + _CHUNK]})
+        return heirs
 
-    async def _complete(self, decisions: dict[str, Create | Update | Flag]) -> None:
+    async def _complete(self, decisions: dict[str, Create | Update | Flag]) -> Heirs:
         rows, reads, gone = await self._read_by_id(list(decisions))
         for decision in decisions.values():
             self._writer.take_back(decision)
@@ -78,31 +80,53 @@ class UnseenEvents:
             decision = decisions[key]
             as_planned = applied_revision(read.event, applied_modifications(decision)) == decision.revision
             # Changed since its page was read. Decide it alone now; the next run sees it with the others.
-            again = self._drafter.decide_again(rows[key], read, self._context.mode)
+            again = self._decide_again(rows[key], read)
             keeps = as_planned or isinstance(decision, Flag)
             standing.append(decision if keeps else replace(again, margin=decision.margin))
-        await self._carry_out_by_id(standing, reads, rows, gone)
+        return await self._carry_out_by_id(standing, reads, rows, gone)
 
-    async def inherit(self) -> None:
+    def _decide_again(self, row: MapRow, event: ReadEvent) -> Decision:
+        """Decide again for an event whose row now belongs to another event."""
+        planner = Planner(self._context.window, self._context.mode, self._context.policies)
+        return planner.decide_single(event, known_event(row))
+
+    def _decide_heir(self, decided: Create | Flag, row: MapRow, event: ReadEvent) -> Decision:
+        """Compare the first decision, with its modifications, with the row as it is now.
+
+        If the heir now has the copy, it is archived already. Without a copy, it waits until its overlap is
+        resolved (5.3). If the event changed since, it is decided alone. The next run sees it together with
+        the others.
+        """
+        if applied_revision(event.event, applied_modifications(decided)) != decided.revision:
+            return self._decide_again(row, event)
+        if isinstance(decided, Flag) and row.copy_id is None:
+            return replace(decided, formerly=None)
+        return compare_again(decided, known_event(row), self._context.mode)
+
+    async def inherit(self, heirs: Heirs) -> Heirs:
         """Duplicates take over the copy of a representative that is not among them any more."""
-        heirs, self._writer.heirs = self._writer.heirs, {}
-        for heir_key, (former_key, decided) in sorted(heirs.items()):
+        others: Heirs = {}
+        for heir_key, decided in sorted(heirs.items()):
+            former_key = decided.formerly
+            if former_key is None:
+                continue
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
             heir, former = rows.get(heir_key), rows.get(former_key)
             if heir is None:
                 continue
-            if former is not None and not self._planner.has_seen(former_key):
+            if former is not None and former_key not in self._planner.seen:
                 standing = await self._reader.standing_of(self._turn, former)
-                if standing is Standing.UNKNOWN:
+                if standing is Whereabouts.UNKNOWN:
                     # The representative may still stand in for this event, or may have left its copy to it.
                     self._writer.keep_merged(decided, former_key)
                     continue
-                if standing is Standing.LEFT:
+                if standing is Whereabouts.LEFT:
                     await self._stand_in(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
-            await self._decide_by_id([heir_key], heir=decided)
+            others |= await self._decide_by_id([heir_key], heir=decided)
+        return others
 
     async def _stand_in(self, former: MapRow, heir: MapRow) -> None:
         """The heir takes over the copy, or waits in the place of what waited without one."""
@@ -112,33 +136,33 @@ class UnseenEvents:
         async with self._turn.session() as session:
             await self._context.overlaps(session).forget_records([former.source_key])
 
-    async def find_vanished(self) -> None:
+    async def find_vanished(self) -> Heirs:
         """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
         window = self._context.window
         after: tuple[datetime, str] | None = None
+        heirs: Heirs = {}
         while True:
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).keys_in_window(
                     window.start, window.end, _KEYS, after
                 )
-            unseen = [key for _, key in rows if not self._planner.has_seen(key)]
+            unseen = [key for _, key in rows if key not in self._planner.seen]
             self.rows += len(unseen)
             for first in range(0, len(unseen), _CHUNK):
-                await self._decide_by_id(unseen[first : first + _CHUNK])
+                heirs |= await self._decide_by_id(unseen[first : first + _CHUNK])
             if len(rows) < _KEYS:
-                return
+                return heirs
             after = rows[-1]
 
-    async def retry_failed(self) -> None:
+    async def retry_failed(self) -> Heirs:
         """Writes that failed in the last 30 days and are not in this window (domain.md 2.2)."""
         since = self._ports.clock.now() - RETRY_FAILED_FOR
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).pending_outside(
                 self._context.window.start, self._context.window.end, since, _CHUNK
             )
-        await self._decide_by_id(
-            [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
-        )
+        keys = [row.source_key for row in rows if row.source_key not in self._planner.seen]
+        return await self._decide_by_id(keys)
 
     async def keep_though_gone(self, session: AsyncSession) -> None:
         """Archive as recorded what waited for a decision and vanished from the source (5.8)."""
@@ -151,22 +175,20 @@ class UnseenEvents:
         if not records:
             return
         rows = await self._context.archived_events(session).by_keys(list(records))
-        await self._drafter.add_recorded(session, records, rows)
-        self._writer.counts["source"] += len(records)
-        self._writer.counts["planned"] += len(records)
+        await self._writer.write_recorded(session, self._drafter.recorded(records, rows))
 
-    async def _decide_by_id(self, keys: list[str], *, heir: Create | Flag | None = None) -> None:
+    async def _decide_by_id(self, keys: list[str], *, heir: Create | Flag | None = None) -> Heirs:
         """Read events by id and decide each one alone. Only a 404 proves that an event is gone."""
         if not keys:
-            return
+            return {}
         rows, reads, gone = await self._read_by_id(keys, anew=heir is not None)
         decisions = [
-            self._drafter.decide_heir(heir, rows[key], read, self._context.mode)
+            self._decide_heir(heir, rows[key], read)
             if heir is not None
             else self._planner.decide_single(read, known_event(rows[key]))
             for key, read in reads.items()
         ]
-        await self._carry_out_by_id(decisions, reads, rows, gone)
+        return await self._carry_out_by_id(decisions, reads, rows, gone)
 
     async def _read_by_id(
         self, keys: list[str], *, anew: bool = False
@@ -177,7 +199,7 @@ class UnseenEvents:
         """
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
-        met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
+        met = {row.source_id for key, row in rows.items() if key in self._reader.met}
         ids = [row.source_id for row in rows.values()]
         unread = self._reader.unread
         found, calendars = await read_places(self._ports, self._context, ids, unread, met=met)
@@ -185,16 +207,17 @@ class UnseenEvents:
             unread.locate(row.source_id, row.start_at)
         gone = [row for row in rows.values() if row.source_id not in found and not self._matcher.is_open(row)]
         events = believed(self._context, rows, found, calendars)
-        places = await self._taking_over.moved(rows, events, met)
+        taking_over = TakingOver(self._ports, self._context)
+        places = await taking_over.moved(rows, events, met)
         async with self._turn.session() as session:
             # It moved to a calendar that another configuration reads. That configuration has it now.
-            for key in await self._taking_over.give(session, rows, places) if places else ():
+            for key in await taking_over.give(session, rows, places) if places else ():
                 del events[key], rows[key]
             # It moved to a later time and left its row behind. At the new time it is a new event.
             left = {key: events.pop(key) for key in await self._reader.left_behind(session, events, rows)}
             if anew and left:
                 events |= left
-                await self._drafter.add_map_rows(session, left)
+                await self._reader.enter(session, left)
                 rows |= await self._context.archived_events(session).by_keys(list(left))
             return rows, await self._reader.shown(session, events, rows), gone
 
@@ -204,21 +227,23 @@ class UnseenEvents:
         reads: dict[str, ReadEvent],
         rows: dict[str, MapRow],
         gone: list[MapRow],
-    ) -> None:
-        events = {key: read.event for key, read in reads.items()}
-        self._writer.note_private(events)
-        needing = self._writer.needing_bodies(decisions)
-        attachments = await self._drafter.count_attachments([events[key] for key in needing])
+    ) -> Heirs:
+        """Materialise and write."""
+        decided = Decided(decisions, [], frozenset())
+        material = await self._drafter.gather(ReadPage(reads, rows, known={}), decided)
+        drafted = self._drafter.draft(decisions, material)
         # An event that waits without a copy belongs to the window in which it starts now.
         starts = {
-            d.source_key: self._context.owning_start(events[d.source_key])
-            for d in decisions
-            if isinstance(d, Consume | LeaveOut | Flag)
+            each.source_key: self._context.window.owning_start(material.events[each.source_key])
+            for each in decisions
+            if isinstance(each, Consume | LeaveOut | Flag)
         }
         async with self._turn.session() as session:
-            await self._writer.carry_out(session, decisions, Material(events, rows, attachments))
+            await self._writer.write(session, drafted)
+            await show_consumed_free(session, self._context, self._drafter, drafted.aside)
             await self._context.archived_events(session).move(starts, self._ports.clock.now())
             await self._mark_deleted(session, gone)
+        return drafted.heirs
 
     async def _mark_deleted(self, session: AsyncSession, gone: list[MapRow]) -> None:
         """Record that the source is gone. The copy stays (domain.md 2.4)."""

@@ -1,4 +1,4 @@
-"""Reads the audit: search and export, decrypted for permitted readers (domain.md 6.3, 7.4)."""
+"""Reads the audit: search and export, decrypted for authorised readers (domain.md 6.3, 7.4)."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -32,7 +32,7 @@ from shared.domain.notifications.notification_texts import backfill_progress
 from shared.domain.runs.archive_run import RunKind, RunState
 from shared.domain.runs.window import local_day_start
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
-from shared.services.approvals.guard import permit, waits_for_approval
+from shared.services.approvals.authorising import authorise, waits_for_approval
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
@@ -304,7 +304,7 @@ class BackfillService:
             raise NotFound("there is no such archive configuration")
         if goes_on:
             await refuse_paused_pair(session, access, found, self._ports.audit)
-            await permit(session, caller, found)
+            await authorise(session, caller, found)
         return found
 
     async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:

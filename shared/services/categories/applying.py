@@ -29,7 +29,7 @@ from shared.schemas.category_reports import (
     SuggestionsApply,
 )
 from shared.schemas.paging import Position
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.audit.recording import AuditWriter
 from shared.services.categories.attention import UNRANKED
 from shared.services.categories.naming import checked_category
@@ -87,7 +87,9 @@ async def _chosen(
     """A task for each choice, in order. Without a target if the owner has no such event."""
     ids = [choice.appointment_id for choice in choices if choice.appointment_id is not None]
     rows = await CategoryFactsRepository(session).get(owner.id, ids, viewer=caller.person) if ids else []
-    targets = {row.id: Target.of(row) for row in rows if not row.hidden and _may_write(caller, owner, row)}
+    targets = {
+        row.id: Target.of(row) for row in rows if not row.hidden and _is_authorised(caller, owner, row)
+    }
     calendars = await _calendars(session, caller, owner, choices)
     tasks: list[Task] = []
     for choice, category in zip(choices, categories, strict=True):
@@ -110,7 +112,7 @@ async def _calendars(
     for configuration_id in sorted(named):
         row = await configurations.get(owner.tenant_id, configuration_id, owner_id=owner.id)
         if row is not None:
-            await permit(session, caller, row)
+            await authorise(session, caller, row)
             found[configuration_id] = str(row.source_mailbox_id), row.source_calendar_id, row.origin_id
     return found
 
@@ -135,7 +137,7 @@ async def _ruled(
         rows = await facts.page(scope.view, labels, place, _PAGE, hidden=False)
         for row in rows:
             rule = automatic_rule(traits_of(row, owner), rules)
-            if rule is not None and row.id not in known and _may_write(caller, owner, row):
+            if rule is not None and row.id not in known and _is_authorised(caller, owner, row):
                 if len(tasks) >= MOST_CHOICES:
                     return tasks, Position(*after) if after else None
                 tasks.append(Task(rule.category, Target.of(row), row.id, rule_id=rule.id))
@@ -144,7 +146,7 @@ async def _ruled(
             return tasks, None
 
 
-def _may_write(caller: Caller, owner: User, row: CategorisedEvent) -> bool:
+def _is_authorised(caller: Caller, owner: User, row: CategorisedEvent) -> bool:
     """Only Admins write categories to another person's calendar (domain.md 6.5)."""
     return caller.is_admin or row.origin_mailbox_id == owner.object_id
 

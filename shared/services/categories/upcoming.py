@@ -28,7 +28,7 @@ from shared.domain.times.zones import find_zone
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import SuggestedEvents, SuggestionQuery
 from shared.schemas.paging import Slice
-from shared.services.approvals.objections import refuse_unpermitted
+from shared.services.approvals.objections import refuse_unauthorised
 from shared.services.categories.attention import AMBIGUOUS_FIRST, UNRANKED, after_of, place_of
 from shared.services.categories.scope import Scope, check_length, read_scope
 from shared.services.categories.suggestions import suggested
@@ -66,7 +66,7 @@ class UpcomingSuggestions:
             if scope is None or configuration is None:
                 raise NotFound("there is no such archive configuration")
             if configuration.names_another:
-                await refuse_unpermitted(session, caller.tenant_id, configuration.id)
+                await refuse_unauthorised(session, caller.tenant_id, configuration.id)
         events = await self._read(scope, configuration)
         async with self._database.session() as session:
             rows = await ArchivedEventRepository(session, scope.owner.id, configuration.id).by_keys(

@@ -1,4 +1,4 @@
-"""The owner of a list's items (domain.md 1; design.md, Who may)."""
+"""Whose data a list shows: the named person's, or the caller's (domain.md 1; design.md, Who may)."""
 
 from uuid import UUID
 

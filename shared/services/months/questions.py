@@ -15,7 +15,7 @@ from shared.database.repositories.action_items.action_items import (
 )
 from shared.domain.action_items.items import ActionItemStatus, Question
 from shared.domain.categories.statistics import CountedEvent, tally
-from shared.domain.identity.disclosure import PRIVATE, is_disclosed
+from shared.domain.identity.disclosure import PRIVATE, is_record_disclosed
 from shared.domain.months.attention import NO_SUBJECT, Attention, AttentionKind
 
 _WORDS: Final = {
@@ -75,8 +75,6 @@ def _attention(item: ActionItem, contents: Sequence[ItemContent], viewer: UUID |
 
 def _subject(content: ItemContent, viewer: UUID | None) -> str:
     event = content.event
-    if not is_disclosed(
-        event.sensitivity if event else None, origin=content.origin_mailbox_id, viewer=viewer
-    ):
+    if not is_record_disclosed(content, viewer):
         return PRIVATE
     return (event.subject if event else "") or NO_SUBJECT

@@ -75,7 +75,7 @@ class Finding:
 
 
 class Doctor:
-    """Examines everything at once. Raises only for a caller without permission."""
+    """Examines everything at once. Raises only for a caller who is not authorised."""
 
     def __init__(
         self,

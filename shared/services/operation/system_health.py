@@ -74,7 +74,7 @@ class _Memory:
 
 
 class SystemHealthService:
-    """Probes everything at once. Raises only for a caller without permission. For one event loop."""
+    """Probes everything at once. Raises only for a caller who is not authorised. For one event loop."""
 
     def __init__(
         self,

@@ -7,7 +7,12 @@ from shared.database.engine import Database
 from shared.database.models.overlaps import OverlapGroup
 from shared.database.repositories.overlaps.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.identity.caller import Caller
-from shared.domain.identity.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
+from shared.domain.identity.disclosure import (
+    MASKED_SENSITIVITY,
+    PRIVATE,
+    is_record_disclosed,
+    opened_by_access,
+)
 from shared.domain.overlaps.rules import Verdict
 from shared.errors import NotFound
 from shared.schemas.event_values import recorded_fields
@@ -72,7 +77,7 @@ class OverlapService:
                 raise NotFound("there is no such overlap")
             members = await groups.contents(group.owner_id, group.id)
         if opened:
-            used = sum(_shown(caller, each, opened) and not _shown(caller, each) for each in members)
+            used = opened_by_access(members, caller.person, opened)
             await note_use(self._database, self._audit, group.owner_id, "overlap", group.id, used)
         return resource_of(caller, group, members, opened), group.version
 
@@ -84,7 +89,7 @@ def resource_of(
     opened: Collection[UUID] = (),
 ) -> OverlapResource:
     """The group as the caller may see it: only times of others' private events (domain.md 6.3)."""
-    shown = {member.source_key: _shown(caller, member, opened) for member in members}
+    shown = {member.source_key: is_record_disclosed(member, caller.person, opened) for member in members}
     whole = all(shown.values())
     return OverlapResource(
         **OverlapSummary.fields_of(group),
@@ -94,11 +99,6 @@ def resource_of(
         resolution=OverlapDecision.of(group.resolution) if whole else None,
         proposal=OverlapDecision.of(group.proposal) if whole else None,
     )
-
-
-def _shown(caller: Caller, member: MemberContent, opened: Collection[UUID] = ()) -> bool:
-    sensitivity = member.event.sensitivity if member.event else None
-    return is_disclosed(sensitivity, origin=member.origin_mailbox_id, viewer=caller.person, opened=opened)
 
 
 def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:

@@ -1,15 +1,8 @@
-"""Resolves overlaps, by their owner or by expiry, and queues the runs that archive the result (5.5, 5.8).
-
-A resolution is a change of rows (design.md, Durable Functions). A run over the members' windows carries it
-out. The group stays due until a plan used the resolution, and the timer queues another run for groups that
-stay due.
-"""
+"""Resolves overlaps, by their owner or by expiry (5.5, 5.8). Runs archive the result."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,19 +13,11 @@ from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.overlaps.groups import Interval, overlap_groups
 from shared.domain.overlaps.status import OverlapStatus, StoredResolution
-from shared.domain.runs.archive_run import RunKind
-from shared.domain.runs.window import Window
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, Unavailable, ValidationFailed
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.archiving.queueing import queue_run
+from shared.services.archiving.decision_runs import DecisionRuns
 from shared.services.identity.access import Access
-from shared.services.identity.acting import acting_as
-
-GROUPS_PER_TICK = 200
-#: How long a run queued for a resolution may take before another one is queued.
-LOOK_AGAIN_AFTER = timedelta(minutes=15)
-_INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +45,7 @@ class OverlapResolving:
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
+        self._runs = DecisionRuns(ports, OverlapGroupRepository)
 
     async def resolve(
         self,
@@ -82,7 +68,7 @@ class OverlapResolving:
         """
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
-            group = await self._group(session, caller, group_id)
+            group = await self._runs.locked(session, caller, group_id, "overlap")
             if once and await _decided_so(groups, group, kept, resolution):
                 return OverlapResult(group, None, changed=False)
             expected.check(group.version)
@@ -90,7 +76,7 @@ class OverlapResolving:
                 group.tenant_id, group.configuration_id
             )
             if configuration is not None:
-                await permit(session, caller, configuration)
+                await authorise(session, caller, configuration)
             if OverlapStatus(group.status).over:
                 raise Conflict("nothing overlaps here any more", code="overlap_over")
             members = await groups.members(group.owner_id, group_id)
@@ -134,44 +120,16 @@ class OverlapResolving:
 
     async def expire_due(self) -> list[UUID]:
         """Keep all events of groups that expired, marked unresolved. Returns the queued runs (5.8)."""
-        runs: list[UUID] = []
-        async with self._ports.database.session() as session:
-            groups = OverlapGroupRepository(session)
-            now = self._ports.clock.now()
-            for group in await groups.claim_expired_unscoped(now, GROUPS_PER_TICK):
-                members = await groups.members(group.owner_id, group.id)
-                everything = [member.source_key for member in members]
-                caller = Caller.system(group.tenant_id, "expire_overlaps")
-                with acting_as(caller):
-                    run_id = await self._decide(session, group, OverlapStatus.EXPIRED, everything, caller)
-                if run_id is not None:
-                    runs.append(run_id)
-        return runs
+        return await self._runs.expire("expire_overlaps", self._expire)
 
     async def carry_out_due(self) -> list[UUID]:
         """Queue a run for each resolution that no plan has used yet. Returns the runs."""
-        runs: list[UUID] = []
-        async with self._ports.database.session() as session:
-            groups = OverlapGroupRepository(session)
-            now = self._ports.clock.now()
-            for group in await groups.claim_due_unscoped(now - LOOK_AGAIN_AFTER, GROUPS_PER_TICK):
-                caller = Caller.system(group.tenant_id, "carry_out_overlaps")
-                with acting_as(caller):
-                    run_id = await self._queue(session, group, caller)
-                await groups.keep_due(group.id, now)
-                if run_id is not None:
-                    runs.append(run_id)
-        return runs
+        return await self._runs.carry_out("carry_out_overlaps")
 
-    async def _group(self, session: AsyncSession, caller: Caller, group_id: UUID) -> OverlapGroup:
-        access = await Access.of(session, caller)
-        groups = OverlapGroupRepository(session)
-        found = await groups.get_in_tenant(caller.tenant_id, group_id)
-        if found is None or access.writable_owner not in (None, found.owner_id):
-            raise NotFound("there is no such overlap")
-        group = await groups.get(found.owner_id, group_id, lock=True)
-        assert group is not None  # noqa: S101 - groups are never deleted
-        return group
+    async def _expire(self, session: AsyncSession, group: OverlapGroup, caller: Caller) -> UUID | None:
+        members = await OverlapGroupRepository(session).members(group.owner_id, group.id)
+        everything = [member.source_key for member in members]
+        return await self._decide(session, group, OverlapStatus.EXPIRED, everything, caller)
 
     async def _decide(
         self,
@@ -198,25 +156,7 @@ class OverlapResolving:
             changes={"before": before, "after": {"status": str(status), "resolution": decided}},
             on_behalf_of=group.owner_id,
         )
-        return await self._queue(session, group, caller)
-
-    async def _queue(self, session: AsyncSession, group: OverlapGroup, caller: Caller) -> UUID | None:
-        """Queue the run that archives the resolution. None if none can be queued now."""
-        configuration = await ArchiveConfigurationRepository(session).lock(
-            group.tenant_id, group.configuration_id, shared=True
-        )
-        span = await OverlapGroupRepository(session).span(group.owner_id, group.id)
-        if configuration is None or not configuration.active or span is None:
-            return None
-        window = Window(span[0], span[1] + _INSTANT, ZoneInfo(configuration.time_zone))
-        try:
-            started = await queue_run(
-                self._ports, session, configuration, window, RunKind.MANUAL, caller.actor
-            )
-        except Conflict:
-            # The run of this window has just ended. The group stays due, and the timer tries again.
-            return None
-        return started.run.id
+        return await self._runs.queue(session, group, caller)
 
 
 async def _decided_so(

@@ -1,6 +1,5 @@
 """Exports everything we store about a person, in one file (domain.md 15.2)."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ from shared.storage import Storage
 PART_BYTES: Final = 16 * 1024 * 1024
 #: Exports that one sweep deletes, or drives again, in one transaction.
 _AT_ONCE: Final = 100
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from shared.domain.identity.caller import Caller
 from shared.domain.runs.archive_run import RunKind, RunMode
 from shared.domain.runs.window import Window, local_day_start
 from shared.errors import Conflict, NotFound, RunInProgress, StoreRefused
-from shared.services.approvals.guard import permit
-from shared.services.approvals.objections import refuse_unpermitted
+from shared.services.approvals.authorising import authorise
+from shared.services.approvals.objections import refuse_unauthorised
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import is_gone
 from shared.services.archiving.pairs import refuse_pair
@@ -128,8 +128,8 @@ class RebuildRequests:
         expected.check(found.version)
         if not found.active:
             raise Conflict("the archive configuration is not active")
-        await permit(session, caller, found)
-        await refuse_unpermitted(session, caller.tenant_id, configuration_id)
+        await authorise(session, caller, found)
+        await refuse_unauthorised(session, caller.tenant_id, configuration_id)
         return found
 
     async def _under_way(

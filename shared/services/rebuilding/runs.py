@@ -76,11 +76,7 @@ class RebuildRuns:
                 await note_found(session, self._ports, *_archive(context))
 
     async def _refusal(self, context: RunContext) -> PlanCounts | None:
-        """After the run, resume the archive's jobs if it exists again. A second call changes nothing.
-
-        If the run was cancelled or could not continue, they wait for the next rebuild. Single refused copies
-        do not matter: they are listed, and the next rebuild tries them again.
-        """
+        """Why the copies cannot be created now, as the counts of a plan. None if they can."""
         try:
             if not await is_gone(
                 self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id
@@ -131,7 +127,7 @@ class RebuildRuns:
     ) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
         records = {row.source_key: replace(row.record, owning_start=row.start_at) for row in rows}
-        await drafter.add_recorded(session, records, entries)
+        await context.operations(session).add(context.run_id, drafter.recorded(records, entries))
 
 
 def _lost(session: AsyncSession, context: RunContext) -> LostCopyRepository:

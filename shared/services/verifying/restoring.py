@@ -26,7 +26,7 @@ from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.window import Window, local_day_start
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState
 from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
-from shared.services.approvals.guard import permit
+from shared.services.approvals.authorising import authorise
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
@@ -222,7 +222,7 @@ class CopyRestoring:
         finding = await VerificationFindingRepository(session).get(verification_id, finding_id, lock=True)
         if configuration is None or finding is None:
             raise NotFound("there is no such finding")
-        await permit(session, caller, configuration)
+        await authorise(session, caller, configuration)
         return configuration, finding
 
     async def _has_record(self, session: AsyncSession, finding: VerificationFinding) -> bool:
@@ -296,7 +296,8 @@ class CopyRestoring:
             for row in rows
             if row.record is not None
         }
-        await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
+        planned = OperationDrafter(self._ports, context).recorded(records, entries)
+        await context.operations(session).add(context.run_id, planned)
 
     async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
         counts = PlanCounts(refused=f"{refused.reason}: {refused.detail}", gone=refused.gone)

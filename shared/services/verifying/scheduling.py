@@ -16,7 +16,7 @@ from shared.domain.jobs.job import JobKind
 from shared.domain.times import schedule
 from shared.domain.times.schedule import Schedule
 from shared.domain.verifying.verification import Stretch
-from shared.services.approvals.guard import waits_for_approval
+from shared.services.approvals.authorising import waits_for_approval
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.jobs.claims import JobClaims
 from shared.services.verifying.queueing import (

@@ -1,6 +1,5 @@
 """The use cases of verification: request it, drive it, read its findings (domain.md 2.15)."""
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from shared.database.repositories.configurations.archive_configurations import A
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifying.verifications import VerificationRepository
-from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.identity.caller import Caller
 from shared.domain.jobs.job import JobKind
 from shared.domain.notifications.notification import Recipient
@@ -27,7 +26,7 @@ from shared.domain.runs.window import Window, validate_window
 from shared.domain.verifying.verification import Stretch, VerificationState, next_stretch
 from shared.errors import Conflict, FieldError, NotFound, StoreRefused, StoreUnavailable, ValidationFailed
 from shared.schemas.paging import Position, Slice
-from shared.services.approvals.guard import permit, person_read_id
+from shared.services.approvals.authorising import authorise, person_read_id
 from shared.services.approvals.objections import objection_to
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
@@ -49,8 +48,6 @@ from shared.usage import track_usage
 DRIVEN_PER_TICK = 200
 # Waits between attempts at a calendar that does not answer (domain.md 8.3), doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class VerificationService:
             held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
             if held is None:
                 raise NotFound("there is no such archive configuration")
-            await permit(session, caller, held)
+            await authorise(session, caller, held)
             window = await self._window(session, held, start, end)
             if window is None:
                 message = "nothing is archived there yet"

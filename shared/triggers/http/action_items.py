@@ -24,7 +24,7 @@ async def list_action_items(
     request: Request[base.NoBody, action_items.ActionItemListQuery],
 ) -> Reply[paging.Page[action_items.ActionItemSummary]]:
     """``status=open`` lists those that wait for their owner's answer. Overlaps have their own list."""
-    found = await request.app.action_items.list(request.caller, request.query)
+    found = await request.app.review.action_items.list(request.caller, request.query)
     return Reply(paging.Page[action_items.ActionItemSummary](items=list(found.rows), next=found.next_cursor))
 
 
@@ -41,7 +41,7 @@ async def get_action_item(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[action_items.ActionItemResource]:
     """Another person's private events show only their times (domain.md 6.3)."""
-    found, version = await request.app.action_items.get(request.caller, request.id)
+    found, version = await request.app.review.action_items.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
@@ -60,7 +60,7 @@ async def answer_action_item(
     request: Request[action_items.ActionItemAnswer, base.NoQuery],
 ) -> Reply[action_items.AnsweredActionItem]:
     """An archive run carries it out. It also answers the same question in the owner's other archives."""
-    answered = await request.app.answering.answer(
+    answered = await request.app.review.answering.answer(
         request.caller, request.id, request.body.answer, expected=request.expected
     )
     item = answered.item

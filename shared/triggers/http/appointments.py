@@ -26,7 +26,7 @@ async def list_appointments(
     request: Request[base.NoBody, appointments.AppointmentListQuery],
 ) -> Reply[paging.Page[appointments.AppointmentSummary]]:
     """Another person's private appointments show only their times (domain.md 6.3)."""
-    found = await request.app.appointments.list(request.caller, request.query)
+    found = await request.app.review.appointments.list(request.caller, request.query)
     return Reply(rendered.RenderedPage(found.rows, found.next_cursor))
 
 
@@ -43,7 +43,7 @@ async def get_appointment(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[appointments.AppointmentResource]:
     """Another person's private appointment shows only its times (domain.md 6.3)."""
-    found, version = await request.app.appointments.get(request.caller, request.id)
+    found, version = await request.app.review.appointments.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
@@ -63,7 +63,7 @@ async def update_appointment(
     request: Request[appointments.AppointmentUpdate, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run, at ``Location``, does it once. A later change of the source still counts (2.4)."""
-    started = await request.app.owner_edits.edit(
+    started = await request.app.archiving.owner_edits.edit(
         request.caller, request.id, request.body.columns(), request.expected
     )
     run = started.run

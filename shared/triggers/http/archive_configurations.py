@@ -34,7 +34,7 @@ async def create_archive_configuration(
 
     Refused (422, `limit_reached`) if the person already has `max_archive_configurations`.
     """
-    found = await request.app.archive_configurations.create(request.caller, request.body)
+    found = await request.app.calendars.configurations.create(request.caller, request.body)
     return Reply(
         archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
         location=f"v1/archive-configurations/{found.configuration.id}",
@@ -56,7 +56,7 @@ async def get_archive_configuration(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """One configuration with its schedule and next run."""
-    found = await request.app.archive_configurations.get(request.caller, request.id)
+    found = await request.app.calendars.configurations.get(request.caller, request.id)
     return Reply(
         archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
         version=found.configuration.version,
@@ -78,7 +78,7 @@ async def list_archive_configurations(
 ) -> Reply[paging.Page[archive_configurations.ArchiveConfigurationResource]]:
     """The caller's own. For Admins and Auditors: the tenant's, or one person's."""
     query = request.query
-    found = await request.app.archive_configurations.list(
+    found = await request.app.calendars.configurations.list(
         request.caller, query.user_id, query.after, query.limit
     )
     resources = [
@@ -106,7 +106,7 @@ async def update_archive_configuration(
     request: Request[archive_configurations.ArchiveConfigurationUpdate, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """Unnamed fields stay. The next run uses the new schedule. Runs in progress keep their window."""
-    changes = request.app.configuration_changes
+    changes = request.app.calendars.configuration_changes
     return _changed(await changes.update(request.caller, request.id, request.body, request.expected))
 
 
@@ -123,7 +123,7 @@ async def update_archive_configuration(
 )
 async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Refused (409) while a run is queued or running. Its runs and appointments stay."""
-    await request.app.configuration_changes.delete(request.caller, request.id, request.expected)
+    await request.app.calendars.configuration_changes.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
@@ -141,7 +141,7 @@ async def activate_archive_configuration(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The next run archives what was missed while it was inactive."""
-    changes = request.app.configuration_changes
+    changes = request.app.calendars.configuration_changes
     return _changed(
         await changes.set_active(request.caller, request.id, active=True, expected=request.expected)
     )
@@ -161,7 +161,7 @@ async def deactivate_archive_configuration(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """A run in progress continues to its end."""
-    changes = request.app.configuration_changes
+    changes = request.app.calendars.configuration_changes
     return _changed(
         await changes.set_active(request.caller, request.id, active=False, expected=request.expected)
     )
@@ -181,7 +181,7 @@ async def make_archive_configuration_default(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The previous default is no longer the default."""
-    changes = request.app.configuration_changes
+    changes = request.app.calendars.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
 
 
@@ -206,7 +206,9 @@ async def rebuild_archive_calendar(
     The calendar is created again under its name. The run at ``Location`` creates every copy again, even if
     its source is gone. Then its jobs resume.
     """
-    started = await request.app.rebuild_requests.rebuild(request.caller, request.id, request.expected)
+    started = await request.app.archiving.rebuild_requests.rebuild(
+        request.caller, request.id, request.expected
+    )
     run = started.run
     return Reply(
         archive_runs.ArchiveRunSummary.summary_of(run, own=False),

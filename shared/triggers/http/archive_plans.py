@@ -34,7 +34,7 @@ async def preview_archive_run(
     Another person's private events are named "Private" (6.3).
     """
     query = request.query
-    found = await request.app.archive_previews.preview(
+    found = await request.app.archiving.previews.preview(
         request.caller, request.id, query.window_start, query.window_end, query.limit
     )
     return Reply(_plan(found))

@@ -34,7 +34,7 @@ async def start_archive_run(
     """Answers at once. The run is at ``Location`` (domain.md 2.11)."""
     from shared.domain.runs.archive_run import RunMode
 
-    started = await request.app.archiving.start_run(
+    started = await request.app.archiving.service.start_run(
         request.caller,
         request.id,
         request.body.window_start,
@@ -57,7 +57,7 @@ async def get_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
     """The state of a run. While it is open, ``Retry-After`` says when to ask again."""
-    view = await request.app.archiving.get_run(request.caller, request.id)
+    view = await request.app.archiving.service.get_run(request.caller, request.id)
     resource = archive_runs.ArchiveRunResource.of(
         view.run,
         own=view.own,
@@ -82,7 +82,7 @@ async def list_archive_runs(
     request: Request[base.NoBody, archive_runs.ConfigurationRunsQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
-    found, own = await request.app.archive_runs.list(request.caller, request.id, request.query)
+    found, own = await request.app.archiving.runs.list(request.caller, request.id, request.query)
     runs = [archive_runs.ArchiveRunResource.summary_of(run, own=own) for run in found.rows]
     return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
 
@@ -101,7 +101,7 @@ async def search_archive_runs(
     request: Request[base.NoBody, archive_runs.ArchiveRunListQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """For last night's failures: ``troubled=true`` with ``created_from``."""
-    found, own = await request.app.archive_runs.search(request.caller, request.query)
+    found, own = await request.app.archiving.runs.search(request.caller, request.query)
     runs = [
         archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own) for run in found.rows
     ]
@@ -122,7 +122,7 @@ async def list_archive_operations(
     request: Request[base.NoBody, archive_runs.ArchiveOperationListQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveOperationResource]]:
     """The result of each event that a run had to write, without contents."""
-    found = await request.app.archive_runs.operations(request.caller, request.id, request.query)
+    found = await request.app.archiving.runs.operations(request.caller, request.id, request.query)
     return Reply(
         paging.Page[archive_runs.ArchiveOperationResource](items=list(found.rows), next=found.next_cursor)
     )
@@ -142,7 +142,7 @@ async def cancel_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """What was written stays, and what was sent is reconciled. A run that is over answers 409."""
-    run = await request.app.archive_runs.cancel(request.caller, request.id)
+    run = await request.app.archiving.runs.cancel(request.caller, request.id)
     return Reply(
         archive_runs.ArchiveRunResource.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
@@ -166,7 +166,7 @@ async def retry_archive_run(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunResource]:
     """What is archived already is only read. The new run is at ``Location`` (domain.md 2.12)."""
-    return _accepted(request, await request.app.archiving.retry_run(request.caller, request.id))
+    return _accepted(request, await request.app.archiving.service.retry_run(request.caller, request.id))
 
 
 def _accepted(request: Request[Any, Any], started: StartedRun) -> Reply[archive_runs.ArchiveRunResource]:

@@ -30,7 +30,7 @@ async def search_audit(
     request: Request[base.NoBody, audit.AuditListQuery],
 ) -> Reply[paging.Page[audit.AuditEntryResource]]:
     """A User sees changes of their own data. Another person's private event shows only its times."""
-    found = await request.app.audit.search(request.caller, request.query)
+    found = await request.app.operation.audit.search(request.caller, request.query)
     return Reply(paging.Page[audit.AuditEntryResource](items=list(found.rows), next=found.next_cursor))
 
 
@@ -69,7 +69,7 @@ async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Rep
 )
 async def export_audit(request: Request[base.NoBody, audit.AuditExportQuery]) -> Reply[None]:
     """The answer names the cursor of its continuation. Without a cursor, it is complete."""
-    file, continued = await request.app.audit.export(request.caller, request.query)
+    file, continued = await request.app.operation.audit.export(request.caller, request.query)
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Content-Type": file.media_type,
@@ -91,4 +91,4 @@ async def verify_audit(
     request: Request[base.NoBody, audit.AuditVerificationQuery],
 ) -> Reply[audit.AuditVerification]:
     """Names the first broken position, and reports what is not sealed yet."""
-    return Reply(await request.app.audit_verifier.verify(request.caller, request.query))
+    return Reply(await request.app.operation.audit_verifier.verify(request.caller, request.query))

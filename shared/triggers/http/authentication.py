@@ -74,7 +74,7 @@ def origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def require_role(caller: Caller, roles: frozenset[Role]) -> None:
+def authorise(caller: Caller, roles: frozenset[Role]) -> None:
     """Refuse (403) a caller without any of the roles."""
     if not caller.roles & roles:
         needed = ", ".join(sorted(role.value for role in roles))

@@ -30,7 +30,7 @@ _ROUTE = "v1/archive-configurations/{id}/backfill"
 )
 async def get_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """One figure for all its months. 404 if the nightly runs cover everything."""
-    view = await request.app.backfills.get(request.caller, request.id)
+    view = await request.app.archiving.backfills.get(request.caller, request.id)
     return Reply(_resource(view))
 
 
@@ -50,7 +50,9 @@ async def start_backfill(
     request: Request[backfills.BackfillStart, base.NoQuery],
 ) -> Reply[backfills.BackfillResource]:
     """Month by month, oldest first, after the nightly runs. What is archived already is only read."""
-    view, run_id = await request.app.backfills.start(request.caller, request.id, request.body.archive_from)
+    view, run_id = await request.app.archiving.backfills.start(
+        request.caller, request.id, request.body.archive_from
+    )
     return _accepted(request, view, run_id)
 
 
@@ -65,7 +67,7 @@ async def start_backfill(
 )
 async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """The current month is finished, and no further one begins."""
-    view = await request.app.backfills.pause(request.caller, request.id)
+    view = await request.app.archiving.backfills.pause(request.caller, request.id)
     return Reply(_resource(view), owner_id=view.backfill.owner_id)
 
 
@@ -82,7 +84,7 @@ async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[b
 )
 async def resume_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """The failure count is reset."""
-    return _accepted(request, *await request.app.backfills.resume(request.caller, request.id))
+    return _accepted(request, *await request.app.archiving.backfills.resume(request.caller, request.id))
 
 
 def _accepted(

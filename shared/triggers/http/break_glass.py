@@ -28,7 +28,7 @@ async def open_break_glass_access(
     stays masked.
     """
     body = request.body
-    opened = await request.app.break_glass.open(request.caller, request.id, body.reason, body.minutes)
+    opened = await request.app.people.break_glass.open(request.caller, request.id, body.reason, body.minutes)
     return Reply(
         break_glass.BreakGlassResource.of(opened),
         location=f"v1/break-glass-accesses/{opened.id}",
@@ -51,7 +51,7 @@ async def list_break_glass_accesses(
 ) -> Reply[paging.Page[break_glass.BreakGlassResource]]:
     """For Admins and Auditors, the tenant's. For others, those to their own events."""
     query = request.query
-    found = await request.app.break_glass.list(request.caller, query.after, query.limit)
+    found = await request.app.people.break_glass.list(request.caller, query.after, query.limit)
     items = [break_glass.BreakGlassResource.of(each) for each in found.rows]
     return Reply(paging.Page[break_glass.BreakGlassResource](items=items, next=found.next_cursor))
 
@@ -69,7 +69,7 @@ async def get_break_glass_access(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[break_glass.BreakGlassResource]:
     """One that is visible to the caller."""
-    found = await request.app.break_glass.get(request.caller, request.id)
+    found = await request.app.people.break_glass.get(request.caller, request.id)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version)
 
 
@@ -87,5 +87,5 @@ async def close_break_glass_access(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[break_glass.BreakGlassResource]:
     """By any Admin. The person is notified."""
-    found = await request.app.break_glass.close(request.caller, request.id, request.expected)
+    found = await request.app.people.break_glass.close(request.caller, request.id, request.expected)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version, owner_id=found.owner_id)

@@ -24,7 +24,7 @@ async def list_calendars(
     request: Request[base.NoBody, calendars.CalendarListQuery],
 ) -> Reply[paging.Page[calendars.CalendarResource]]:
     """Each with its reference, and the archive configurations that use it."""
-    found = await request.app.calendar_service.list(
+    found = await request.app.calendars.listing.list(
         request.caller, request.id, request.query, request.calendars_of
     )
     return Reply(paging.Page[calendars.CalendarResource](items=list(found.rows), next=found.next_cursor))
@@ -48,7 +48,7 @@ async def create_calendar(
 
     A local one is refused (422, `limit_reached`) if the person already has `max_local_calendars`.
     """
-    made = await request.app.calendar_service.create(
+    made = await request.app.calendars.listing.create(
         request.caller, request.id, request.body, request.calendars_of
     )
     local = made.local_calendar_id
@@ -73,7 +73,7 @@ async def resolve_calendar(
     request: Request[calendars.CalendarResolution, base.NoQuery],
 ) -> Reply[calendars.CalendarResource]:
     """By exact id, else by name, else by its slug. A 422 lists the calendars to choose from."""
-    found = await request.app.calendar_service.resolve(
+    found = await request.app.calendars.listing.resolve(
         request.caller, request.id, request.body.reference, request.calendars_of
     )
     return Reply(found, owner_id=found.user_id)

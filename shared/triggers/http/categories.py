@@ -75,7 +75,7 @@ async def validate_categories(
     Ambiguous events come first, then all others by start. All-day or free events with a valid category are
     listed too, because they count no time.
     """
-    return Reply(await request.app.categories.reports.validation(request.caller, request.query))
+    return Reply(await request.app.review.categories.reports.validation(request.caller, request.query))
 
 
 @endpoint(
@@ -98,7 +98,7 @@ async def get_category_statistics(
     events cover belongs to the one that starts first. So the net hours of the days add up to those of the
     range.
     """
-    found = await request.app.categories.hours.statistics(request.caller, request.query)
+    found = await request.app.review.categories.hours.statistics(request.caller, request.query)
     if not wants_csv(request.accept, request.query.format):
         return Reply(found)
     from shared.services.categories.hours_csv import statistics_csv
@@ -126,7 +126,7 @@ async def suggest_categories(
     request: Request[base.NoBody, category_reports.SuggestionQuery],
 ) -> Reply[category_reports.SuggestedEvents]:
     """Ranked by the owner's rules and history, with the evidence (domain.md 3.6). Changes nothing."""
-    services = request.app.categories
+    services = request.app.review.categories
     listing = services.upcoming if request.query.source == "calendar" else services.suggestions
     return Reply(await listing.list(request.caller, request.query))
 
@@ -145,7 +145,7 @@ async def apply_category_suggestions(
     request: Request[category_reports.SuggestionsApply, base.NoQuery],
 ) -> Reply[category_reports.AppliedCategories]:
     """Changes the events in their own calendars. The next archive run over their days archives the change."""
-    return Reply(await request.app.categories.applying.apply(request.caller, request.body))
+    return Reply(await request.app.review.categories.applying.apply(request.caller, request.body))
 
 
 @endpoint(
@@ -229,7 +229,7 @@ async def delete_category(request: Request[base.NoBody, categories.CategoryQuery
 
 def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
     """The categories, with the permission for Outlook that the operation declares."""
-    return request.app.categories.catalogue.reaching(request.categories_of)
+    return request.app.review.categories.catalogue.reaching(request.categories_of)
 
 
 def _resource(category: KnownCategory) -> categories.CategoryResource:

@@ -28,7 +28,7 @@ async def list_category_rules(
     request: Request[base.NoBody, categories.CategoryRuleListQuery],
 ) -> Reply[paging.Page[categories.CategoryRuleResource]]:
     """The caller's own, or one person's for Admins and Auditors."""
-    found = await request.app.categories.rules.list(request.caller, request.query)
+    found = await request.app.review.categories.rules.list(request.caller, request.query)
     items = [_resource(row) for row in found.rows]
     return Reply(paging.Page[categories.CategoryRuleResource](items=items, next=found.next_cursor))
 
@@ -50,7 +50,7 @@ async def create_category_rule(
 
     Refused (422, `limit_reached`) if the person already has `max_category_rules`.
     """
-    row = await request.app.categories.rules.create(request.caller, request.body)
+    row = await request.app.review.categories.rules.create(request.caller, request.body)
     return _changed(row, location=f"v1/category-rules/{row.id}")
 
 
@@ -67,7 +67,7 @@ async def get_category_rule(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[categories.CategoryRuleResource]:
     """One rule with its version."""
-    row = await request.app.categories.rules.get(request.caller, request.id)
+    row = await request.app.review.categories.rules.get(request.caller, request.id)
     return Reply(_resource(row), version=row.version)
 
 
@@ -86,7 +86,9 @@ async def update_category_rule(
 ) -> Reply[categories.CategoryRuleResource]:
     """Its earlier effects stay."""
     return _changed(
-        await request.app.categories.rules.update(request.caller, request.id, request.body, request.expected)
+        await request.app.review.categories.rules.update(
+            request.caller, request.id, request.body, request.expected
+        )
     )
 
 
@@ -103,7 +105,7 @@ async def update_category_rule(
 )
 async def delete_category_rule(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """The events that it categorised keep their categories."""
-    await request.app.categories.rules.delete(request.caller, request.id, request.expected)
+    await request.app.review.categories.rules.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 

@@ -107,7 +107,7 @@ ui.initOAuth(SIGN_IN);
 )
 async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Built from the declarations of the operations."""
-    return Reply(None, content=described(request.app.settings))
+    return Reply(None, content=described(request.app.foundations.settings))
 
 
 @endpoint(
@@ -121,7 +121,7 @@ async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply
 )
 async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Works without any other site."""
-    return Reply(None, headers=_policy(request.app.settings), content=_PAGE.encode())
+    return Reply(None, headers=_policy(request.app.foundations.settings), content=_PAGE.encode())
 
 
 @endpoint(
@@ -140,7 +140,7 @@ async def docs_file(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     The token service adds what it likes to the address it sends a person back to.
     """
     name = request.relative_path.removeprefix("docs/")
-    settings = request.app.settings
+    settings = request.app.foundations.settings
     if name == "start.js":
         return Reply(None, headers={"Content-Type": "text/javascript"}, content=_start(settings))
     if name == "errors":

@@ -19,7 +19,7 @@ blueprint = new_blueprint()
 )
 async def health_live(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Live]:
     """For liveness probes. It checks no dependency."""
-    return Reply(request.app.health.live())
+    return Reply(request.app.operation.health.live())
 
 
 @endpoint(
@@ -33,5 +33,5 @@ async def health_live(request: Request[base.NoBody, base.NoQuery]) -> Reply[heal
 )
 async def health_ready(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Ready]:
     """For readiness probes: database, schema revision and token service. 503 while one of them fails."""
-    ready = await request.app.health.ready()
+    ready = await request.app.operation.health.ready()
     return Reply(ready) if ready.status == "ready" else Reply(ready, status=503, retry_after=5)

@@ -47,7 +47,7 @@ async def request_user_export(
 
     Refused (422, `limit_reached`) after `max_exports_per_day` requests by anyone within 24 hours.
     """
-    requested = await request.app.user_exports.request(
+    requested = await request.app.people.exports.request(
         request.caller, request.id, private_events=request.body.private_events
     )
     export = requested.export
@@ -74,7 +74,7 @@ async def list_user_exports(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[people.UserExportResource]]:
     """Those that have not expired."""
-    found = await request.app.user_exports.of_person(request.caller, request.id, request.query)
+    found = await request.app.people.exports.of_person(request.caller, request.id, request.query)
     items = [people.UserExportResource.of(each) for each in found.rows]
     return Reply(paging.Page[people.UserExportResource](items=items, next=found.next_cursor))
 
@@ -90,7 +90,7 @@ async def list_user_exports(
 )
 async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserExportResource]:
     """While it is prepared, ``Retry-After`` says when to ask again. It is deleted at ``expires_at``."""
-    export = await request.app.user_exports.get(request.caller, request.id)
+    export = await request.app.people.exports.get(request.caller, request.id)
     return Reply(people.UserExportResource.of(export), retry_after=None if export.finished_at else 1)
 
 
@@ -109,7 +109,7 @@ async def get_user_export_content(
     request: Request[base.NoBody, people.UserExportContentQuery],
 ) -> Reply[None]:
     """At most 16 MiB from ``offset`` on. ``X-Next-Offset`` says where the next part begins."""
-    part = await request.app.user_exports.content(request.caller, request.id, request.query.offset)
+    part = await request.app.people.exports.content(request.caller, request.id, request.query.offset)
     headers = {
         "Content-Disposition": f'attachment; filename="export-{request.id}.zip"',
         "X-Total-Length": str(part.total),
@@ -135,7 +135,7 @@ async def request_user_erasure(
     request: Request[people.ErasureWish, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
     """Nothing is deleted before it is confirmed. The 409 names what blocks it (domain.md 15.3)."""
-    erasure = await request.app.user_erasures.request(
+    erasure = await request.app.people.erasures.request(
         request.caller, request.id, remove_copies=request.body.remove_copies
     )
     return _reply(erasure)
@@ -155,7 +155,7 @@ async def list_user_erasures(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[people.UserErasureResource]]:
     """Also for a person who is gone. Then there are only counts."""
-    return _page(await request.app.user_erasures.of_person(request.caller, request.id, request.query))
+    return _page(await request.app.people.erasures.of_person(request.caller, request.id, request.query))
 
 
 @endpoint(
@@ -171,7 +171,7 @@ async def search_user_erasures(
     request: Request[base.NoBody, people.ErasureListQuery],
 ) -> Reply[paging.Page[people.UserErasureResource]]:
     """``confirmable=true`` lists those that the caller, as second Admin, may confirm."""
-    return _page(await request.app.user_erasures.search(request.caller, request.query))
+    return _page(await request.app.people.erasures.search(request.caller, request.query))
 
 
 @endpoint(
@@ -185,7 +185,7 @@ async def search_user_erasures(
 )
 async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserErasureResource]:
     """Its report stays after the person is gone, because it has only counts."""
-    return _reply(await request.app.user_erasures.get(request.caller, request.id))
+    return _reply(await request.app.people.erasures.get(request.caller, request.id))
 
 
 @endpoint(
@@ -204,7 +204,7 @@ async def confirm_user_erasure(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
     """By another Admin, or after 7 days by the requester. A second call continues a failed one."""
-    erasure = await request.app.user_erasures.confirm(request.caller, request.id)
+    erasure = await request.app.people.erasures.confirm(request.caller, request.id)
     return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
 
 
@@ -221,7 +221,7 @@ async def withdraw_user_erasure(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
     """Once it has begun, it cannot be withdrawn."""
-    return _reply(await request.app.user_erasures.withdraw(request.caller, request.id))
+    return _reply(await request.app.people.erasures.withdraw(request.caller, request.id))
 
 
 def _page(found: Slice[UserErasure]) -> Reply[paging.Page[people.UserErasureResource]]:

@@ -27,7 +27,7 @@ async def get_local_calendar(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[calendars.LocalCalendarResource]:
     """Its id among all calendars, and its reference."""
-    return _calendar(await request.app.local_calendar_service.get(request.caller, request.id))
+    return _calendar(await request.app.calendars.local_calendars.get(request.caller, request.id))
 
 
 @endpoint(
@@ -45,7 +45,7 @@ async def rename_local_calendar(
 ) -> Reply[calendars.LocalCalendarResource]:
     """Archive configurations keep using it."""
     return _calendar(
-        await request.app.local_calendar_service.rename(
+        await request.app.calendars.local_calendars.rename(
             request.caller, request.id, request.body, request.expected
         )
     )
@@ -64,7 +64,7 @@ async def rename_local_calendar(
 )
 async def delete_local_calendar(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Refused (409) while an archive configuration reads or writes it."""
-    await request.app.local_calendar_service.delete(request.caller, request.id, request.expected)
+    await request.app.calendars.local_calendars.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
@@ -82,7 +82,7 @@ async def list_local_events(
     request: Request[base.NoBody, local_events.LocalEventListQuery],
 ) -> Reply[paging.Page[local_events.LocalEventSummary]]:
     """Another person's private events show only their times (domain.md 6.3)."""
-    found = await request.app.local_events.list(request.caller, request.id, request.query)
+    found = await request.app.calendars.local_events.list(request.caller, request.id, request.query)
     return Reply(paging.Page[local_events.LocalEventSummary](items=list(found.rows), next=found.next_cursor))
 
 
@@ -103,7 +103,7 @@ async def create_local_event(
 
     Refused (422, `limit_reached`) if the person already has `max_local_events`.
     """
-    made, owner = await request.app.local_events.create(request.caller, request.id, request.body)
+    made, owner = await request.app.calendars.local_events.create(request.caller, request.id, request.body)
     return Reply(
         made,
         location=f"v1/local-calendars/{request.id}/events/{made.id}",
@@ -125,7 +125,7 @@ async def get_local_event(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
     """Another person's private event shows only its times (domain.md 6.3)."""
-    found = await request.app.local_events.get(request.caller, request.id, request.path["event_id"])
+    found = await request.app.calendars.local_events.get(request.caller, request.id, request.path["event_id"])
     return Reply(found, version=found.version)
 
 
@@ -143,7 +143,7 @@ async def update_local_event(
     request: Request[local_events.LocalEventUpdate, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
     """Fields that are not named stay. A later archive run archives the change (domain.md 2.4)."""
-    found, owner = await request.app.local_events.update(
+    found, owner = await request.app.calendars.local_events.update(
         request.caller, request.id, request.path["event_id"], request.body, request.expected
     )
     return Reply(found, version=found.version, owner_id=owner)
@@ -162,7 +162,7 @@ async def update_local_event(
 )
 async def delete_local_event(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Its archived copy is marked, and stays (domain.md 2.4)."""
-    await request.app.local_events.delete(
+    await request.app.calendars.local_events.delete(
         request.caller, request.id, request.path["event_id"], request.expected
     )
     return Reply(None)

@@ -26,10 +26,10 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
     object_id = caller.object_id
     if object_id is None:
         raise RuntimeError("a caller over HTTP has an object id")
-    mailbox = await app.approval_reading.of_own_mailbox(caller)
+    mailbox = await app.approvals.reading.of_own_mailbox(caller)
     directory = request.calendars_of(object_id)
-    user = await app.first_sign_in.user_of(caller, directory, read_by_others=bool(mailbox.approvals))
-    settings = await app.system_settings.of(caller.tenant_id)
+    user = await app.identity.first_sign_in.user_of(caller, directory, read_by_others=bool(mailbox.approvals))
+    settings = await app.foundations.system_settings.of(caller.tenant_id)
     return Reply(
         invitations.Me(
             kind="application" if caller.app_only else "person",
@@ -64,7 +64,7 @@ async def create_invitation(
     request: Request[invitations.InvitationCreate, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
     """Nothing is sent. The person becomes a user at their first sign-in, if the policy is ``invitation``."""
-    invitation = await request.app.invitations.create(request.caller, request.body)
+    invitation = await request.app.people.invitations.create(request.caller, request.body)
     return Reply(invitations.InvitationResource.of(invitation), location=f"v1/invitations/{invitation.id}")
 
 
@@ -82,7 +82,7 @@ async def list_invitations(
 ) -> Reply[paging.Page[invitations.InvitationResource]]:
     """Open, accepted and revoked ones."""
     query = request.query
-    found = await request.app.invitations.list(request.caller, query.after, query.limit, query.status)
+    found = await request.app.people.invitations.list(request.caller, query.after, query.limit, query.status)
     items = [invitations.InvitationResource.of(each) for each in found.rows]
     return Reply(paging.Page[invitations.InvitationResource](items=items, next=found.next_cursor))
 
@@ -100,7 +100,7 @@ async def get_invitation(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
     """One of the tenant's."""
-    invitation = await request.app.invitations.get(request.caller, request.id)
+    invitation = await request.app.people.invitations.get(request.caller, request.id)
     return Reply(invitations.InvitationResource.of(invitation))
 
 
@@ -117,5 +117,5 @@ async def revoke_invitation(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
     """The address gets no access. An accepted one answers 409. A second call changes nothing."""
-    invitation = await request.app.invitations.revoke(request.caller, request.id)
+    invitation = await request.app.people.invitations.revoke(request.caller, request.id)
     return Reply(invitations.InvitationResource.of(invitation))

@@ -52,12 +52,12 @@ class Request[Body: base.Input, Query: base.Input]:
         """
         person = self._acting_person(mailbox)
         if person is None:
-            return self.app.calendars.in_tenant(self.caller.tenant_id)
-        return self.app.calendars_for(person)
+            return self.app.foundations.calendars.in_tenant(self.caller.tenant_id)
+        return self.app.foundations.calendars_for(person)
 
     def categories_of(self, mailbox: UUID) -> OutlookCategories:
         """Outlook's categories of the mailbox of this object id, with the permission as ``calendars_of``."""
-        return self.app.outlook_categories(self.caller.tenant_id, self._acting_person(mailbox))
+        return self.app.foundations.outlook_categories(self.caller.tenant_id, self._acting_person(mailbox))
 
     def _acting_person(self, mailbox: UUID) -> SignedIn | None:
         """The person whose own permission is used for the mailbox. None means the application's."""

@@ -317,7 +317,7 @@ TAGS: Final = {
     "health": "Whether the app is alive and ready, for probes.",
     "invitations": "People who become users at their first sign-in.",
     "local-calendars": "Calendars kept in our database, and their events.",
-    "mailbox-approvals": "Permissions to archive another person's mailbox.",
+    "mailbox-approvals": "Approvals to archive another person's mailbox.",
     "me": "The caller, their roles, and what is open about their mailbox.",
     "months": "The month of a person: hours, what needs them, and every event.",
     "needs-attention": "Everything of a person that waits for them, in one list.",

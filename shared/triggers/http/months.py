@@ -30,7 +30,7 @@ async def get_month(
     starts. Entries that need the owner are sorted by hours at stake, most first. The page needs no other file
     and no script.
     """
-    found = await request.app.months.month(request.caller, request.texts["month"], request.query)
+    found = await request.app.review.months.month(request.caller, request.texts["month"], request.query)
     form = wanted_form(request.accept, request.query.format, ("json", "html", "csv"))
     if form == "json":
         return Reply(found)
@@ -67,5 +67,5 @@ async def list_needs_attention(
     A month shows the same for its days. Another person's private events need nothing from the caller. At most
     500 questions and 500 findings are included.
     """
-    found = await request.app.needs_attention.page(request.caller, request.query)
+    found = await request.app.review.needs_attention.page(request.caller, request.query)
     return Reply(paging.Page[attention.AttentionResource](items=list(found.rows), next=found.next_cursor))

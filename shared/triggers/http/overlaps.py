@@ -34,7 +34,7 @@ async def list_overlaps(
     request: Request[base.NoBody, overlaps.OverlapListQuery],
 ) -> Reply[paging.Page[overlaps.OverlapSummary]]:
     """``status=flagged`` lists those that wait for their owner's decision."""
-    found = await request.app.overlaps.list(request.caller, request.query)
+    found = await request.app.review.overlaps.list(request.caller, request.query)
     return Reply(paging.Page[overlaps.OverlapSummary](items=list(found.rows), next=found.next_cursor))
 
 
@@ -49,7 +49,7 @@ async def list_overlaps(
 )
 async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[overlaps.OverlapResource]:
     """Another person's private events show only their times (domain.md 6.3)."""
-    found, version = await request.app.overlaps.get(request.caller, request.id)
+    found, version = await request.app.review.overlaps.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
@@ -83,7 +83,7 @@ async def resolve_overlaps(
         )
         for each in request.body.items
     ]
-    found = await request.app.overlap_resolving.resolve_each(request.caller, choices)
+    found = await request.app.review.overlap_resolving.resolve_each(request.caller, choices)
     items = [_outcome(choice.group_id, each) for choice, each in zip(choices, found, strict=True)]
     resolved = [each for each in found if isinstance(each, OverlapResult)]
     owners = {each.group.owner_id for each in resolved}
@@ -117,7 +117,7 @@ async def resolve_overlap(
 ) -> Reply[overlaps.ResolvedOverlap]:
     """An archive run carries it out. What is archived already keeps its copy (domain.md 5.9)."""
     body = request.body
-    resolved = await request.app.overlap_resolving.resolve(
+    resolved = await request.app.review.overlap_resolving.resolve(
         request.caller,
         request.id,
         body.kept if body.action == "keep" else None,

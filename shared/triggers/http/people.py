@@ -31,7 +31,7 @@ async def add_users_in_bulk(
 ) -> Reply[people.BulkResultResource]:
     """``dry_run`` only shows what it would do. Each entry succeeds or fails alone."""
     body = request.body
-    result = await request.app.bulk_add.add(
+    result = await request.app.people.bulk_add.add(
         request.caller,
         addresses=body.addresses,
         group_id=body.group_id,
@@ -54,7 +54,7 @@ async def add_users_in_bulk(
 )
 async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.OffboardingResource]:
     """Runs end cleanly, jobs pause, the person is deactivated; their archive stays (domain.md 15.1)."""
-    done = await request.app.offboarding.offboard(request.caller, request.id, request.expected)
+    done = await request.app.people.offboarding.offboard(request.caller, request.id, request.expected)
     user = done.user
     resource = people.OffboardingResource(
         user_id=user.id,
@@ -78,7 +78,7 @@ async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[pe
 )
 async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.LegalHoldResource]:
     """404 if there is none."""
-    return _hold(await request.app.legal_holds.get(request.caller, request.id))
+    return _hold(await request.app.people.legal_holds.get(request.caller, request.id))
 
 
 @endpoint(
@@ -96,7 +96,9 @@ async def set_legal_hold(
 ) -> Reply[people.LegalHoldResource]:
     """A second call can change the reason. The ETag is the person's (domain.md 15.3)."""
     return _hold(
-        await request.app.legal_holds.set(request.caller, request.id, request.body.reason, request.expected)
+        await request.app.people.legal_holds.set(
+            request.caller, request.id, request.body.reason, request.expected
+        )
     )
 
 
@@ -113,7 +115,7 @@ async def set_legal_hold(
 )
 async def lift_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """404 if there is none."""
-    await request.app.legal_holds.lift(request.caller, request.id, request.expected)
+    await request.app.people.legal_holds.lift(request.caller, request.id, request.expected)
     return Reply(None, owner_id=request.id)
 
 

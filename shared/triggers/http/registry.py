@@ -1,4 +1,4 @@
-"""What every HTTP operation declares. The permission table and the API's description come from it."""
+"""What every HTTP operation declares. The table of authorisation and the API's description come from it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,7 +223,7 @@ def _meant_by(path: str) -> Sequence[Operation]:
     return [each for each in serving if not each.parameters] or serving
 
 
-def permission_table() -> Iterator[dict[str, Any]]:
+def authorisation_table() -> Iterator[dict[str, Any]]:
     """One row per operation: id, method, path, roles, resources, Graph permission."""
     for operation in sorted(OPERATIONS.values(), key=lambda each: (each.route, each.method)):
         roles = operation.roles

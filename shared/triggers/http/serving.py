@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from shared.schemas import base, rendered
 from shared.telemetry import ActingFor, bind, span
 from shared.triggers.http import problem
-from shared.triggers.http.authentication import Authenticated, authenticate, require_role
+from shared.triggers.http.authentication import Authenticated, authenticate, authorise
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange
 from shared.triggers.http.list_cursors import ListIdentity
@@ -47,7 +47,7 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
         origins: tuple[str, ...] = ()
         try:
             app = get_application()
-            origins = app.settings.cors_origins
+            origins = app.foundations.settings.cors_origins
             async with _patience(operation, app):
                 response = await _serve(operation, app, req, client, exchange)
         except Exception as error:
@@ -69,7 +69,7 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
 def _patience(operation: Operation, app: "Application") -> AbstractAsyncContextManager[None]:
     """A read ends where the database says nothing; a change waits, since what it did may count."""
     reads = operation.method == "GET" and operation.roles is not None and operation.id not in _TELL_HEALTH
-    return app.database.silence.reading() if reads else nullcontext()
+    return app.foundations.database.silence.reading() if reads else nullcontext()
 
 
 async def _serve(
@@ -82,19 +82,19 @@ async def _serve(
     caller: Caller | None = None
     signed_in: SignedIn | None = None
     if operation.roles is not None:
-        authenticated = await authenticate(req, app.tokens)
+        authenticated = await authenticate(req, app.identity.tokens)
         caller = authenticated.caller
         signed_in = _signed_in(operation, authenticated)
     with bind(caller=caller, acting=ActingFor()), span(operation.id):
         if caller is not None and operation.roles is not None:
-            app.rate_limit.admit(caller)
+            app.identity.rate_limit.admit(caller)
             # Whether the role suffices or not, it tells who is an Admin and who is none any more.
             if operation.id not in _TELL_HEALTH:
                 await _note_role(app, caller)
-            require_role(caller, operation.roles)
+            authorise(caller, operation.roles)
         path = _path(operation, req, exchange)
         query = read_query(query_of(req), operation.query or base.NoQuery)
-        body = _body(operation, req, app.settings.max_body_bytes)
+        body = _body(operation, req, app.foundations.settings.max_body_bytes)
         listed = ListIdentity(exchange.path, query, body, caller)
         request = Request(
             app=app,
@@ -122,10 +122,10 @@ async def _serve(
 
 async def _note_role(app: "Application", caller: "Caller") -> None:
     """End what depends on a role Admin that the caller no longer has (domain.md 6.5)."""
-    if caller.app_only or not app.settings.database_url.get_secret_value():
+    if caller.app_only or not app.foundations.settings.database_url.get_secret_value():
         return
     try:
-        await app.admin_sign_ins.note(caller)
+        await app.identity.admin_sign_ins.note(caller)
     except Unavailable:
         # Without the database nothing is read either. The request itself reports it.
         _LOG.warning("the role of a caller was not noted")
@@ -198,13 +198,13 @@ async def _once(
         key=key,
         path=exchange.path,
         query=query_of(req),
-        body=raw_body(req, request.app.settings.max_body_bytes),
+        body=raw_body(req, request.app.foundations.settings.max_body_bytes),
     )
 
     async def look(answered: KeptAnswer) -> None:
         await _see(request, caller, exchange, answered)
 
-    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal, look)
+    answered, replayed = await request.app.operation.idempotency.once(caller, change, make, refusal, look)
     response = HttpResponse(
         answered.body or None,
         status_code=answered.status,
@@ -231,7 +231,7 @@ async def _see(
     reading = meant_by("GET", path)
     if reading is None or reading.roles is None or reading.query is not None:
         return
-    require_role(caller, reading.roles)
+    authorise(caller, reading.roles)
     ids = read_path(reading.arguments(path), reading.parameters)
     await reading.handler(replace(request, path=ids, query=base.NoQuery(), body=base.NoBody()))
 

@@ -29,7 +29,7 @@ async def get_system_settings(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[system.SystemSettingsResource]:
     """The settings in force. What the tenant did not choose is the installation's default."""
-    found = await request.app.system_settings.get(request.caller)
+    found = await request.app.foundations.system_settings.get(request.caller)
     return Reply(_resource(found), version=found.version)
 
 
@@ -46,7 +46,7 @@ async def update_system_settings(
     request: Request[system.SystemSettingsUpdate, base.NoQuery],
 ) -> Reply[system.SystemSettingsResource]:
     """In force here at once, and at other instances within seconds."""
-    settings, caller = request.app.system_settings, request.caller
+    settings, caller = request.app.foundations.system_settings, request.caller
     found = await settings.update(caller, request.body, request.expected)
 
     async def forget() -> None:
@@ -67,7 +67,7 @@ async def update_system_settings(
 )
 async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.SystemHealth]:
     """Checks every component at once, each with its own timeout. Failures are in the answer, a 200."""
-    return Reply(await request.app.system_health.report(request.caller, request.client))
+    return Reply(await request.app.operation.system_health.report(request.caller, request.client))
 
 
 @endpoint(
@@ -82,7 +82,7 @@ async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Repl
 )
 async def get_system_doctor(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.DoctorReport]:
     """Checks everything the app depends on. Faults and remedies are in the answer, a 200."""
-    return Reply(await request.app.doctor.examine(request.caller, request.client))
+    return Reply(await request.app.operation.doctor.examine(request.caller, request.client))
 
 
 def _resource(found: SettingsInForce) -> system.SystemSettingsResource:

@@ -22,7 +22,7 @@ blueprint = new_blueprint()
 )
 async def create_user(request: Request[users.UserCreate, base.NoQuery]) -> Reply[users.UserResource]:
     """The mailbox is looked up in Graph. An unknown one is a 422 naming ``address``."""
-    user = await request.app.users.create(request.caller, request.body)
+    user = await request.app.people.users.create(request.caller, request.body)
     return Reply(
         users.UserResource.model_validate(user),
         location=f"v1/users/{user.id}",
@@ -42,7 +42,7 @@ async def create_user(request: Request[users.UserCreate, base.NoQuery]) -> Reply
 )
 async def get_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[users.UserResource]:
     """A User reads their own entry only."""
-    user = await request.app.users.get(request.caller, request.id)
+    user = await request.app.people.users.get(request.caller, request.id)
     return Reply(users.UserResource.model_validate(user), version=user.version)
 
 
@@ -58,7 +58,7 @@ async def get_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[users.U
 )
 async def update_user(request: Request[users.UserUpdate, base.NoQuery]) -> Reply[users.UserResource]:
     """A person who is deactivated is refused at their next request, whatever their token says."""
-    user = await request.app.users.update(request.caller, request.id, request.body, request.expected)
+    user = await request.app.people.users.update(request.caller, request.id, request.body, request.expected)
     return Reply(users.UserResource.model_validate(user), version=user.version, owner_id=user.id)
 
 
@@ -75,6 +75,6 @@ async def list_users(
     request: Request[base.NoBody, users.UserListQuery],
 ) -> Reply[paging.Page[users.UserResource]]:
     """A User sees their own entry only."""
-    found = await request.app.users.list(request.caller, request.query)
+    found = await request.app.people.users.list(request.caller, request.query)
     resources = [users.UserResource.model_validate(user) for user in found.rows]
     return Reply(paging.Page[users.UserResource](items=resources, next=found.next_cursor))

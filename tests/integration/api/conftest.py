@@ -9,6 +9,7 @@ import pytest
 
 from infra.local.graph_simulator import GraphSimulator
 from shared.application import Application, use_application
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.settings import Settings
 from tests.integration.api.caller import AUDIENCE, TENANT, Caller
@@ -46,7 +47,7 @@ def on_simulator(simulator: GraphSimulator, **more: object) -> Settings:
 @pytest.fixture
 async def stranger(simulator: GraphSimulator) -> AsyncIterator[Caller]:
     """A client of an app without a database: for what must be refused before anything is read."""
-    app = Application(on_simulator(simulator))
+    app = Application(Foundations(on_simulator(simulator)))
     before = use_application(app)
     yield Caller(simulator, app)
     use_application(before)
@@ -60,7 +61,9 @@ async def api(
     """A client of the whole app."""
     url = settings.database_url.get_secret_value()
     app = Application(
-        on_simulator(simulator, database_url=url, storage=str(tmp_path / "storage")), database=database
+        Foundations(
+            on_simulator(simulator, database_url=url, storage=str(tmp_path / "storage")), database=database
+        )
     )
     before = use_application(app)
     yield Caller(simulator, app)

@@ -15,7 +15,7 @@ from shared.errors import RateLimited
 from shared.services.operation import rate_limit
 from shared.services.operation.rate_limit import RateLimit
 from shared.settings import Settings
-from shared.triggers.http.registry import OPERATIONS, permission_table
+from shared.triggers.http.registry import OPERATIONS, authorisation_table
 from tests.integration.api.caller import Caller, declared_functions, problem
 
 SECURITY = {
@@ -122,7 +122,7 @@ class TestFailures:
         async def broken(*_: object, **__: object) -> None:
             raise RuntimeError("password=hunter2")
 
-        monkeypatch.setattr(stranger.app.health, "ready", broken)
+        monkeypatch.setattr(stranger.app.operation.health, "ready", broken)
         with caplog.at_level(logging.ERROR):
             response = await stranger("GET", "health/ready")
         document = problem(response, 500, "internal_error")
@@ -130,14 +130,14 @@ class TestFailures:
         assert "hunter2" in caplog.text
 
     async def test_an_unreachable_database_is_a_503_with_retry_after(self, stranger: Caller) -> None:
-        settings = stranger.app.settings.model_copy(
+        settings = stranger.app.foundations.settings.model_copy(
             update={
-                "database_url": type(stranger.app.settings.database_url)(
+                "database_url": type(stranger.app.foundations.settings.database_url)(
                     "postgresql+asyncpg://app@127.0.0.1:1/none"
                 )
             }
         )
-        stranger.app.settings = settings
+        stranger.app.foundations.settings = settings
         response = await stranger("GET", "v1/users", token=stranger.token("Admin"))
         problem(response, 503, "unavailable")
         assert int(response.headers["retry-after"]) >= 1
@@ -157,7 +157,7 @@ class TestFailures:
 
 
 def test_every_operation_is_in_the_permission_table() -> None:
-    rows = {row["operation"]: row for row in permission_table()}
+    rows = {row["operation"]: row for row in authorisation_table()}
     assert set(rows) == set(OPERATIONS)
     assert rows["create_user"]["roles"] == ["Admin"]
     assert rows["health_live"]["roles"] == ["(no token)"]
@@ -212,7 +212,7 @@ async def test_without_a_free_connection_the_answer_is_a_503_that_says_when(
         update={"database_pool_size": 1, "database_max_overflow": 0, "database_pool_timeout": 0.05}
     )
     database = Database(small)
-    api.app.__dict__["database"] = database
+    api.app.foundations.database = database
     token = api.token("Admin")
     async with database.session() as session:
         await session.connection()
@@ -230,7 +230,7 @@ async def test_without_a_free_connection_the_answer_is_a_503_that_says_when(
 class TestRateLimit:
     async def test_a_caller_who_sends_too_much_is_told_when_to_come_back(self, stranger: Caller) -> None:
         clock = SteppedClock()
-        stranger.app.__dict__["rate_limit"] = RateLimit(2, 3, clock)
+        stranger.app.identity.rate_limit = RateLimit(2, 3, clock)
         ada, bob = (stranger.token("User", oid=ID.replace("6f", each)) for each in ("aa", "bb"))
         for _ in range(3):
             problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
@@ -246,7 +246,7 @@ class TestRateLimit:
     async def test_callers_who_are_refused_together_are_not_told_to_return_together(
         self, stranger: Caller
     ) -> None:
-        stranger.app.__dict__["rate_limit"] = RateLimit(0.01, 1, SteppedClock())
+        stranger.app.identity.rate_limit = RateLimit(0.01, 1, SteppedClock())
         told = set()
         for number in range(30):
             token = stranger.token("User", oid=f"{number:08d}{ID[8:]}")
@@ -258,7 +258,7 @@ class TestRateLimit:
         assert len(told) > 10
 
     async def test_zero_is_no_limit(self, stranger: Caller) -> None:
-        stranger.app.__dict__["rate_limit"] = RateLimit(0, 1, SteppedClock())
+        stranger.app.identity.rate_limit = RateLimit(0, 1, SteppedClock())
         for _ in range(5):
             problem(await stranger("GET", "v1/users", token=stranger.token(), limit="x"), 422)
 

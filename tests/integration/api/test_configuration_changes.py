@@ -139,7 +139,7 @@ class TestConfigurations:
         problem(await api("POST", f"{path}/runs", None, token=token), 404)
         for kept in (f"v1/archive-runs/{run.id}", f"v1/appointments/{appointment.id}"):
             assert (await api("GET", kept, token=token)).status == 200
-        assert await api.app.archiving.claim_due_jobs() == []
+        assert await api.app.archiving.service.claim_due_jobs() == []
         assert (await create(api, people.ada)).status == 201
         (entry,) = await audited(database, "archive_configuration.deleted")
         assert entry.changes["before"]["time_zone"] == "Europe/Berlin"
@@ -228,7 +228,7 @@ class TestRuns:
         response = await api("POST", path, None, token=people.ada.token)
         assert (response.status, response.json["status"]) == (202, "cancelled")
         assert "retry-after" not in response.headers
-        assert not (await api.app.archiving.begin(runs["queued"])).mine
+        assert not (await api.app.archiving.service.begin(runs["queued"])).mine
         assert (await api("POST", path, None, token=people.ada.token)).json == response.json
 
     async def test_a_run_that_is_over_is_not_cancelled(

@@ -15,7 +15,7 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from shared.triggers.http.registry import OPERATIONS, permission_table
+from shared.triggers.http.registry import OPERATIONS, authorisation_table
 from tests.integration.api.caller import Caller, problem
 
 
@@ -125,7 +125,7 @@ async def test_the_page_and_its_files_come_from_here_alone(stranger: Caller) -> 
         assert file.body
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert re.findall(r"https?://[^ ;]+", policy) == [stranger.app.settings.authority]
+    assert re.findall(r"https?://[^ ;]+", policy) == [stranger.app.foundations.settings.authority]
     assert b"SwaggerUIBundle" in (await stranger("GET", "docs/swagger-ui-bundle.js")).body
     start = (await stranger("GET", "docs/start.js")).body.decode()
     assert "validatorUrl: null" in start
@@ -151,10 +151,10 @@ async def test_no_other_file_is_served(stranger: Caller, name: str) -> None:
 
 def test_the_permission_table_is_printed() -> None:
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "shared.triggers.http.permissions"]
+    command = [sys.executable, "-m", "shared.triggers.http.authorisation"]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     lines = printed.splitlines()
-    assert len(lines) == len(list(permission_table())) + 1
+    assert len(lines) == len(list(authorisation_table())) + 1
     (line,) = [each for each in lines if each.endswith(" create_user")]
     told = ["POST", "/api/v1/users", "Admin", "the tenant's", "application", "create_user"]
     assert re.split(r"\s{2,}", line) == told
@@ -196,5 +196,5 @@ async def test_a_person_who_signs_in_on_the_page_may_call(stranger: Caller) -> N
             "code_verifier": verifier,
         }
         token = (await browser.post(flow["tokenUrl"], data=form)).json()["access_token"]
-    caller = await stranger.app.tokens.validate(token)
+    caller = await stranger.app.identity.tokens.validate(token)
     assert {role.value for role in caller.roles} == {"Admin"}

@@ -49,8 +49,8 @@ async def test_each_fault_is_told_with_its_remedy(
         return "e30.eyJyb2xlcyI6WyJVc2VyLlJlYWQuQWxsIl19.x"
 
     api.durable = object()
-    api.app.system_health._stores = (away,)
-    monkeypatch.setattr(api.app.doctor._graph, "token", without_roles)
+    api.app.operation.system_health._stores = (away,)
+    monkeypatch.setattr(api.app.operation.doctor._graph, "token", without_roles)
     monkeypatch.setattr(doctor, "_expected_revision", lambda: "9999")
     ok, checks = await examined(api, people.admin)
     assert not ok

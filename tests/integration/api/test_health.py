@@ -42,7 +42,7 @@ async def test_without_the_token_service_it_is_not_ready(api: Caller) -> None:
 async def test_an_unreachable_database_is_named_without_its_address(stranger: Caller) -> None:
     settings = make_settings(database_url="postgresql://app:hunter2@127.0.0.1:1/none")
     database = Database(settings)
-    stranger.app.__dict__["database"] = database
+    stranger.app.foundations.database = database
     response = await stranger("GET", "health/ready")
     await database.close()
     assert response.status == 503

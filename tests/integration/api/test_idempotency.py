@@ -128,15 +128,15 @@ async def test_what_may_pass_is_not_kept(
     api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     api.mailbox("eve@example.com")
-    lookup = api.app.calendars.get_mailbox
+    lookup = api.app.foundations.calendars.get_mailbox
 
     async def away(mailbox: str) -> Any:
         raise failure
 
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", away)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", away)
     assert (await add(api, "eve@example.com")).status in (409, 500, 503)
     assert await rows(database) == []
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", lookup)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", lookup)
     assert (await add(api, "eve@example.com")).status == 201
 
 
@@ -166,20 +166,20 @@ async def test_a_twin_that_takes_long_is_waited_for_and_then_409(
 ) -> None:
     monkeypatch.setattr(idempotency, "PATIENCE", 0.05)
     api.mailbox("eve@example.com")
-    lookup, begun, go_on = api.app.calendars.get_mailbox, asyncio.Event(), asyncio.Event()
+    lookup, begun, go_on = api.app.foundations.calendars.get_mailbox, asyncio.Event(), asyncio.Event()
 
     async def slowly(mailbox: str) -> Any:
         begun.set()
         await go_on.wait()
         return await lookup(mailbox)
 
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", slowly)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", slowly)
     first = asyncio.create_task(add(api, "eve@example.com"))
     await begun.wait()
     if elsewhere:
         # What another process knows of it is the row alone.
-        fresh = idempotency.IdempotencyService(database, api.app.clock)
-        monkeypatch.setitem(api.app.__dict__, "idempotency", fresh)
+        fresh = idempotency.IdempotencyService(database, api.app.foundations.clock)
+        monkeypatch.setattr(api.app.operation, "idempotency", fresh)
     twin = await add(api, "eve@example.com")
     problem(twin, 409, "request_under_way")
     assert twin.headers["retry-after"] in ("1", "2")
@@ -192,13 +192,13 @@ async def test_a_crowd_of_twins_leaves_connections_to_others(
     api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.mailbox("eve@example.com")
-    lookup, go_on = api.app.calendars.get_mailbox, asyncio.Event()
+    lookup, go_on = api.app.foundations.calendars.get_mailbox, asyncio.Event()
 
     async def slowly(mailbox: str) -> Any:
         await go_on.wait()
         return await lookup(mailbox)
 
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", slowly)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", slowly)
     crowd = [asyncio.create_task(add(api, "eve@example.com")) for _ in range(30)]
     crowd += [asyncio.create_task(add(api, "eve@example.com", key=f"other-{n}")) for n in range(9)]
     for _ in range(3):
@@ -213,19 +213,19 @@ async def test_a_cancelled_change_leaves_no_row_and_no_transaction(
     api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.mailbox("eve@example.com")
-    lookup, begun = api.app.calendars.get_mailbox, asyncio.Event()
+    lookup, begun = api.app.foundations.calendars.get_mailbox, asyncio.Event()
 
     async def never(mailbox: str) -> Any:
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", never)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", never)
     first = asyncio.create_task(add(api, "eve@example.com"))
     await begun.wait()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", lookup)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", lookup)
     assert (await add(api, "eve@example.com")).status == 201
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
@@ -237,7 +237,7 @@ async def test_nothing_of_the_change_stays_if_its_answer_cannot_be_kept(
         raise RuntimeError("the machine died here")
 
     api.mailbox("eve@example.com")
-    monkeypatch.setattr(api.app.idempotency, "_keep", broken)
+    monkeypatch.setattr(api.app.operation.idempotency, "_keep", broken)
     problem(await add(api, "eve@example.com"), 500)
     assert await users(database, "eve@example.com") == 0
     assert await rows(database) == []
@@ -296,13 +296,13 @@ async def test_answers_are_forgotten_after_a_day(api: Caller, database: Database
     api.mailbox("eve@example.com")
     assert (await add(api, "eve@example.com")).status == 201
     await age(timedelta(hours=23, minutes=59))
-    assert await api.app.idempotency.forget() == 0
+    assert await api.app.operation.idempotency.forget() == 0
     assert (await add(api, "eve@example.com")).status == 201
     await age(timedelta(minutes=2))
     # Not swept yet, and forgotten all the same.
     problem(await add(api, "eve@example.com"), 409, "already_exists")
     await age(timedelta(hours=25))
-    assert await api.app.idempotency.forget() == 1
+    assert await api.app.operation.idempotency.forget() == 1
     assert await rows(database) == []
 
 
@@ -323,7 +323,7 @@ async def test_a_refusal_too_large_to_be_kept_is_answered_and_changes_nothing(
     async def verbose(mailbox: str) -> Any:
         raise ValidationFailed([FieldError("address", "x" * idempotency.LARGEST_BODY)])
 
-    monkeypatch.setattr(api.app.calendars, "get_mailbox", verbose)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_mailbox", verbose)
     assert (await add(api, "eve@example.com")).status == 422
     assert await rows(database) == []
 

@@ -19,7 +19,7 @@ async def cursor(api: Caller, database: Database) -> str:
     async with database.session() as session:
         session.add_all(
             User(
-                tenant_id=api.app.settings.tenant_id,
+                tenant_id=api.app.foundations.settings.tenant_id,
                 object_id=uuid4(),
                 address=f"p{number}@example.com",
                 display_name=f"P {number}",
@@ -57,7 +57,7 @@ async def test_other_filters_are_refused(api: Caller, database: Database, cursor
     async with database.session() as session:
         session.add(
             User(
-                tenant_id=api.app.settings.tenant_id,
+                tenant_id=api.app.foundations.settings.tenant_id,
                 object_id=uuid4(),
                 address="q@example.com",
                 display_name="Q",

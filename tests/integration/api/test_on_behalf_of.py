@@ -43,7 +43,7 @@ def bob(stranger: Caller) -> UUID:
 async def test_everyone_gets_a_token_of_their_own_and_it_is_asked_for_once(
     stranger: Caller, ada: UUID, bob: UUID
 ) -> None:
-    tokens = stranger.app.on_behalf
+    tokens = stranger.app.foundations.on_behalf
     people = [person(stranger, oid) for oid in (ada, bob)]
     found = await asyncio.gather(*(tokens.of(people[n % 2]).value() for n in range(20)))
     assert [claims_of(token)["oid"] for token in found] == [str(ada), str(bob)] * 10
@@ -57,7 +57,7 @@ async def test_the_cache_is_bounded_and_forgets_who_was_quiet(
     stranger: Caller, ada: UUID, bob: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(on_behalf, "MOST_PERSONS", 1)
-    tokens = stranger.app.on_behalf
+    tokens = stranger.app.foundations.on_behalf
     for oid in (ada, bob, ada):
         await tokens.of(person(stranger, oid)).value()
     assert stranger.simulator.counters.tokens["on_behalf_of"] == 3
@@ -67,7 +67,7 @@ async def test_a_token_near_its_end_is_renewed_and_a_refused_one_is_dropped(
     stranger: Caller, ada: UUID
 ) -> None:
     now = [0.0]
-    tokens = OnBehalfTokens(stranger.app.settings, clock=lambda: now[0])
+    tokens = OnBehalfTokens(stranger.app.foundations.settings, clock=lambda: now[0])
     ada_in = tokens.of(person(stranger, ada))
     first = await ada_in.value()
     now[0] = claims_of(first)["exp"] - 200
@@ -83,7 +83,7 @@ async def test_a_token_near_its_end_is_renewed_and_a_refused_one_is_dropped(
 
 
 async def test_who_leaves_does_not_stop_the_exchange_for_the_others(stranger: Caller, ada: UUID) -> None:
-    ada_in = stranger.app.on_behalf.of(person(stranger, ada))
+    ada_in = stranger.app.foundations.on_behalf.of(person(stranger, ada))
     leaving, staying = asyncio.create_task(ada_in.value()), asyncio.create_task(ada_in.value())
     await asyncio.sleep(0)
     leaving.cancel()
@@ -95,7 +95,7 @@ async def test_what_the_person_must_do_is_told_and_their_token_is_nowhere(
     stranger: Caller, ada: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
     signed_in = person(stranger, ada)
-    tokens = stranger.app.on_behalf.of(signed_in)
+    tokens = stranger.app.foundations.on_behalf.of(signed_in)
     settings = stranger.simulator.settings
     with caplog.at_level(logging.DEBUG):
         settings.consent_missing = [str(ada)]
@@ -113,12 +113,12 @@ async def test_what_the_person_must_do_is_told_and_their_token_is_nowhere(
         assert error.__suppress_context__
     assert signed_in.assertion not in caplog.text
     # A sign-in that meets the challenge goes through at once.
-    again = stranger.app.on_behalf.of(person(stranger, ada, overrides={"amr": ["mfa"]}))
+    again = stranger.app.foundations.on_behalf.of(person(stranger, ada, overrides={"amr": ["mfa"]}))
     assert claims_of(await again.value())["oid"] == str(ada)
 
 
 async def test_an_assertion_that_ran_out_is_answered_by_another_sign_in(stranger: Caller, ada: UUID) -> None:
-    late = stranger.app.on_behalf.of(person(stranger, ada, lifetime_seconds=-10))
+    late = stranger.app.foundations.on_behalf.of(person(stranger, ada, lifetime_seconds=-10))
     with pytest.raises(InteractionRequired):
         await late.value()
 
@@ -128,14 +128,14 @@ async def test_without_the_token_service_or_a_registration_it_is_a_503(
 ) -> None:
     signed_in = person(stranger, ada)
     # The identity's own token is there; what fails is the exchange.
-    await stranger.app.on_behalf.of(signed_in).value()
-    stranger.app.on_behalf.forget(signed_in)
+    await stranger.app.foundations.on_behalf.of(signed_in).value()
+    stranger.app.foundations.on_behalf.forget(signed_in)
     await stranger.simulator.stop()
     with pytest.raises(StoreUnavailable):
-        await stranger.app.on_behalf.of(signed_in).value()
+        await stranger.app.foundations.on_behalf.of(signed_in).value()
     monkeypatch.delenv("IDENTITY_ENDPOINT")
     monkeypatch.delenv("AZURE_CLIENT_CERTIFICATE_PATH", raising=False)
-    tokens = OnBehalfTokens(stranger.app.settings)
+    tokens = OnBehalfTokens(stranger.app.foundations.settings)
     with pytest.raises(Unavailable) as missing:
         await tokens.of(signed_in).value()
     assert missing.value.code == "on_behalf_of_not_set_up"
@@ -239,10 +239,10 @@ async def test_the_challenge_reaches_the_persons_application(api: Caller) -> Non
 
 def test_every_operation_states_its_permission_in_table_and_description() -> None:
     from shared.triggers.http.openapi import Description
-    from shared.triggers.http.registry import permission_table
+    from shared.triggers.http.registry import authorisation_table
     from tests.support.settings import make_settings
 
-    stated = {row["operation"]: row["graph"] for row in permission_table()}
+    stated = {row["operation"]: row["graph"] for row in authorisation_table()}
     assert stated["get_me"] == "on behalf of the caller"
     assert stated["create_user"] == stated["create_archive_configuration"] == "application"
     document = Description(OPERATIONS.values(), make_settings(tenant_id=TENANT)).document()

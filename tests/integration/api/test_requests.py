@@ -109,7 +109,7 @@ async def test_an_address_that_cannot_be_one_is_422(stranger: Caller, address: s
 
 
 async def test_a_body_over_the_limit_is_413_by_header_and_by_size(stranger: Caller) -> None:
-    limit = stranger.app.settings.max_body_bytes
+    limit = stranger.app.foundations.settings.max_body_bytes
     problem(await post(stranger, b" " * (limit + 1)), 413, "payload_too_large")
     problem(await post(stranger, b"{}", content_length=str(limit + 1)), 413, "payload_too_large")
     problem(await post(stranger, b"{}", content_length="9" * 500), 413, "payload_too_large")

@@ -15,6 +15,7 @@ from infra.local.graph_simulator import GraphSimulator
 from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.application import Application, use_application
 from shared.clock import SystemClock
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.services.approvals.sign_ins import ASKED_EVERY
 from shared.services.identity.further_tenants import KNOWN_AFTER
@@ -69,7 +70,7 @@ async def instances(
 ) -> AsyncIterator[list[Instance]]:
     url = settings.database_url.get_secret_value()
     given = on_simulator(simulator, database_url=url)
-    apps = [Application(given, clock=clock) for _ in range(3)]
+    apps = [Application(Foundations(given, clock=clock)) for _ in range(3)]
     yield [Instance(simulator, app) for app in apps]
     for app in apps:
         await app.close()
@@ -202,7 +203,7 @@ class TestApprovals:
         self, instances: list[Instance], people: People, boss: str, over_ada: str
     ) -> None:
         run = UUID((await self.start(instances[1], over_ada, boss)).json["id"])
-        archiving = instances[1].app.archiving
+        archiving = instances[1].app.archiving.service
         async with archiving.acting_for(run):
             await archiving.begin(run)
             await archiving.reconcile(run, 0)
@@ -236,7 +237,7 @@ class TestApprovals:
             )
             assert asked.status == 202, asked.json
             await self.approve(instances[2], people)
-            await instances[2].app.approval_watch.run()
+            await instances[2].app.approvals.watch.run()
             assert (await self.newest(instances[2], people))["status"] == "approved"
             clock.advance(ASKED_EVERY)
             await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
@@ -280,7 +281,7 @@ async def test_each_instance_counts_the_requests_of_a_caller_for_itself(
     instances: list[Instance], people: People, clock: StandingClock
 ) -> None:
     for at in instances:
-        at.app.__dict__["rate_limit"] = RateLimit(1, 2, clock)
+        at.app.identity.rate_limit = RateLimit(1, 2, clock)
     for at in instances:
         answers = [(await at("GET", "v1/me", token=people.ada.token)).status for _ in range(3)]
         assert answers == [200, 200, 429]

@@ -45,7 +45,7 @@ class SteppedClock:
 @pytest.fixture
 def clock(api: Caller) -> SteppedClock:
     clock = SteppedClock()
-    api.app.clock = clock
+    api.app.foundations.clock = clock
     api.durable = Durable()
     return clock
 
@@ -79,7 +79,7 @@ async def test_a_whole_system_is_healthy(api: Caller, clock: SteppedClock, peopl
 async def test_a_store_that_is_away_is_told_and_none_at_all_is_no_fault(
     api: Caller, clock: SteppedClock
 ) -> None:
-    health = api.app.system_health
+    health = api.app.operation.system_health
 
     async def away() -> None:
         raise Unavailable("the storage cannot be read or written")
@@ -94,13 +94,13 @@ async def test_a_store_that_is_away_is_told_and_none_at_all_is_no_fault(
 
 async def test_it_is_asked_once_for_a_crowd_and_again_after_seconds(api: Caller, clock: SteppedClock) -> None:
     asked: list[str] = []
-    answer = api.app.calendars.get_mailbox
+    answer = api.app.foundations.calendars.get_mailbox
 
     async def get_mailbox(mailbox: str) -> Any:
         asked.append(mailbox)
         return await answer(mailbox)
 
-    api.app.calendars.get_mailbox = get_mailbox  # type: ignore[method-assign]
+    api.app.foundations.calendars.get_mailbox = get_mailbox  # type: ignore[method-assign]
     await asyncio.gather(*(look(api) for _ in range(10)))
     await look(api)
     assert len(asked) == 1
@@ -143,7 +143,7 @@ async def test_a_part_that_hangs_holds_nothing_up(
 async def test_without_a_database_it_still_answers_and_names_no_address(stranger: Caller) -> None:
     stranger.durable = object()
     database = Database(make_settings(database_url="postgresql://app:hunter2@127.0.0.1:1/none"))
-    stranger.app.__dict__["database"] = database
+    stranger.app.foundations.database = database
     response = await stranger("GET", PATH, token=stranger.token("Admin"))
     await database.close()
     assert response.status == 200
@@ -209,7 +209,7 @@ async def test_a_run_that_ended_with_trouble_is_told_for_a_day(
 async def test_late_work_of_every_tenant_is_counted_in_one_warning(
     api: Caller, clock: SteppedClock, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await api.app.late_work.tell()
+    await api.app.operation.late_work.tell()
     assert not [record for record in caplog.records if record.getMessage() == "work is late"]
     now = clock.time
     async with database.session() as session:
@@ -220,6 +220,6 @@ async def test_late_work_of_every_tenant_is_counted_in_one_warning(
         foreign = await make.user(tenant_id="99999999-9999-4999-8999-999999999999")
         other = await make.configuration(foreign)
         await make.job(other, next_run_at=now - timedelta(hours=2))
-    await api.app.late_work.tell()
+    await api.app.operation.late_work.tell()
     (told,) = (record for record in caplog.records if record.getMessage() == "work is late")
     assert (vars(told)["overdue_jobs"], vars(told)["waiting_runs"]) == (1, 1)

@@ -109,11 +109,13 @@ async def test_a_new_configuration_gets_what_the_tenant_chose(api: Caller, peopl
 async def test_a_change_is_in_force_here_at_once_and_elsewhere_within_seconds(
     api: Caller, people: People, database: Database
 ) -> None:
-    settings = api.app.system_settings
+    settings = api.app.foundations.system_settings
     assert (await settings.of(TENANT)).overlap_expiry_days == 30
     await patch(api, people.admin, {"overlap_expiry_days": 9})
     assert (await settings.of(TENANT)).overlap_expiry_days == 9
-    other = type(settings)(database, api.app.clock, api.app.settings, api.app.audit_writer)
+    other = type(settings)(
+        database, api.app.foundations.clock, api.app.foundations.settings, api.app.foundations.audit_writer
+    )
     assert (await other.of(TENANT)).overlap_expiry_days == 9
 
 
@@ -123,7 +125,7 @@ async def test_what_a_transaction_has_not_committed_is_kept_for_nobody(
     class Undone(Exception):
         pass
 
-    settings = api.app.system_settings
+    settings = api.app.foundations.system_settings
 
     async def undone() -> None:
         async with database.unit_of_work():

@@ -39,9 +39,9 @@ class TestWhoIsLetIn:
         assert changed.json["active"] is False
         problem(await api("GET", "v1/users", token=token), 401, "invalid_token")
         # Another instance has the row in its list still; what it may not do is let anybody in.
-        further = api.app.further_tenants
+        further = api.app.identity.further_tenants
         further._known = frozenset({CONTOSO})
-        further._read_at = api.app.clock.now()
+        further._read_at = api.app.foundations.clock.now()
         problem(await api("GET", "v1/users", token=token), 401, "invalid_token")
 
     @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -49,7 +49,9 @@ class TestWhoIsLetIn:
         self, api: Caller, people: People, version: str
     ) -> None:
         await let_in(api, people)
-        good = await api.app.tokens.validate(api.token("Auditor", tenant=str(CONTOSO), version=version))
+        good = await api.app.identity.tokens.validate(
+            api.token("Auditor", tenant=str(CONTOSO), version=version)
+        )
         assert good.tenant_id == CONTOSO
         issuer = api.simulator.identity.issuer(str(TENANT), version)
         for wrong in (
@@ -61,7 +63,7 @@ class TestWhoIsLetIn:
 
     async def test_a_crowd_of_strangers_costs_one_statement(self, api: Caller, people: People) -> None:
         asked = 0
-        repository = api.app.further_tenants._database
+        repository = api.app.identity.further_tenants._database
         session = repository.session
 
         def counted(**options: Any) -> Any:

@@ -138,7 +138,7 @@ async def test_pages_list_everyone_once_in_a_stable_order(
     api: Caller, database: Database, limit: int
 ) -> None:
     admin = api.token("Admin")
-    tenant = api.app.settings.tenant_id
+    tenant = api.app.foundations.settings.tenant_id
     async with database.session() as session:
         session.add_all(
             User(tenant_id=tenant, object_id=uuid4(), address=f"p{n}@example.com", display_name=f"P {n}")

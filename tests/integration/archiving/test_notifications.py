@@ -11,7 +11,7 @@ from sqlalchemy import event as sql_event
 from shared.database.models.runs import ArchiveRun
 from shared.domain.runs.archive_run import RunKind
 from shared.services.audit.recording import AuditWriter
-from shared.services.notifications.reminding import OverlapReminders
+from shared.services.notifications.reminding import OVERLAPS, Reminders
 from tests.integration.archiving.simulated_mailbox import ADDRESS, event
 from tests.integration.archiving.test_locked_periods import MONDAY, lock, reopen
 from tests.integration.archiving.test_overlaps import pair
@@ -47,7 +47,7 @@ async def night(world: World) -> dict[str, Any]:
 async def sweep(world: World) -> int:
     """One turn of the timer."""
     audit = AuditWriter(world.clock, world.person_keys)
-    return await OverlapReminders(world.database, world.clock, audit).send_due()
+    return await Reminders(world.database, world.clock, audit, OVERLAPS).send_due()
 
 
 def refuse_creates(world: World, status: int = 400, times: int | None = None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared import telemetry
 from shared.application import Application, use_application
+from shared.composition.foundations import Foundations
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.runs.run_progress import PLANNING_BEGINS, WRITING_BEGINS
 from shared.graph import paths
@@ -27,7 +28,9 @@ class TestProgress:
     async def test_every_step_moves_it_on(self, world: World, client: RecordingClient) -> None:
         await world.open([event(f"Meeting {n}", DAY + timedelta(hours=n)) for n in range(50)])
         settings = world.settings.model_copy(update={"apply_operation_budget": 20})
-        app = Application(settings, clock=world.clock, database=world.database, calendars=world.calendars)
+        app = Application(
+            Foundations(settings, clock=world.clock, database=world.database, calendars=world.calendars)
+        )
         before = use_application(app)
         run_id = str((await world.request()).id)
         told = [await self._told(world)]
@@ -114,7 +117,9 @@ class TestCancel:
     async def test_between_two_batches(self, world: World, client: RecordingClient) -> None:
         await world.open([event(f"Meeting {n}", DAY + timedelta(hours=n)) for n in range(50)])
         settings = world.settings.model_copy(update={"apply_operation_budget": 20})
-        app = Application(settings, clock=world.clock, database=world.database, calendars=world.calendars)
+        app = Application(
+            Foundations(settings, clock=world.clock, database=world.database, calendars=world.calendars)
+        )
         before = use_application(app)
         run_id = (await world.request()).id
         for given in ("begin", "plan", "apply"):

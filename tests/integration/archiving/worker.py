@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.application import Application, use_application
+from shared.composition.foundations import Foundations
 from shared.database.models.runs import ArchiveRun
 from shared.triggers import archive_workflow, timers
 from tests.integration.archiving.durable import RecordingClient, function_of
@@ -22,7 +23,9 @@ TICK = 30
 async def workflow(world: World) -> AsyncIterator[World]:
     """A mailbox with three events, and the app over it as the worker's own."""
     await world.open([event(f"Meeting {n}", DAY + timedelta(hours=n)) for n in range(3)])
-    app = Application(world.settings, clock=world.clock, database=world.database, calendars=world.calendars)
+    app = Application(
+        Foundations(world.settings, clock=world.clock, database=world.database, calendars=world.calendars)
+    )
     before = use_application(app)
     yield world
     use_application(before)

@@ -13,6 +13,7 @@ from infra.local.graph_simulator import GraphSimulator
 from shared import telemetry
 from shared.application import Application, use_application
 from shared.clock import SystemClock
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.domain.identity.caller import Caller
 from shared.domain.identity.roles import Role
@@ -121,7 +122,10 @@ async def api(
     """A client of the whole app, with keys in the folder that ``audit`` uses too."""
     url = settings.database_url.get_secret_value()
     app = Application(
-        on_simulator(simulator, database_url=url, person_key_store=str(tmp_path / "keys")), database=database
+        Foundations(
+            on_simulator(simulator, database_url=url, person_key_store=str(tmp_path / "keys")),
+            database=database,
+        )
     )
     before = use_application(app)
     yield Client(simulator, app)

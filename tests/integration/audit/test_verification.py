@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -32,11 +32,6 @@ async def sealed(audit: Audit) -> Audit:
         await audit.write(changes={"number": number})
     await audit.sealer.seal()
     return audit
-
-
-async def _row_at(owner: asyncpg.Connection, position: int) -> UUID:
-    found: UUID = await owner.fetchval("SELECT audit_id FROM audit_seals WHERE position = $1", position)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -139,7 +134,7 @@ async def test_the_app_cannot_change_the_record(
 
 
 async def test_admins_and_auditors_verify_over_http_and_users_may_not(api: Client, people: People) -> None:
-    await api.app.audit_sealer.seal()
+    await api.app.operation.audit_sealer.seal()
     for token in (people.admin, people.auditor):
         found = (await api("GET", "v1/audit/verification", token=token)).json
         assert (found["intact"], found["sealed"], found["broken"], found["unsealed"]) == (True, 2, None, 0)

@@ -187,7 +187,7 @@ async def test_the_rules_continue_where_they_stopped(
     async def nothing(*_: object) -> dict[str, None]:
         return {}
 
-    monkeypatch.setattr(api.app.calendars, "get_events", nothing)
+    monkeypatch.setattr(api.app.foundations.calendars, "get_events", nothing)
     meetings = [await record(start=START + number * DAY, subject="Weekly") for number in range(5)]
     seen: list[str] = []
     cursor: dict[str, Any] = {}

@@ -206,7 +206,7 @@ async def test_an_answer_that_is_lost_makes_no_second_category(api: Caller, peop
 async def test_a_permission_that_is_missing_is_told(api: Caller, people: People) -> None:
     """An Admin reaches another's mailbox with the application's permission."""
     api.simulator.settings.graph_roles = ["Calendars.ReadWrite", "User.Read.All", "MailboxSettings.Read"]
-    await api.app.graph.tokens.invalidate(await api.app.graph.token())
+    await api.app.foundations.graph.tokens.invalidate(await api.app.foundations.graph.token())
     listed = await api("GET", PATH, token=people.admin, user_id=people.ada.id)
     assert listed.json["items"] == []
     body = {"name": "Acme - billable", "user_id": str(people.ada.id)}

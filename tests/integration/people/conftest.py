@@ -7,6 +7,7 @@ import pytest
 
 from infra.local.graph_simulator import GraphSimulator
 from shared.application import Application, use_application
+from shared.composition.foundations import Foundations
 from shared.database.engine import Database
 from shared.settings import Settings
 from tests.integration.api.caller import Caller
@@ -37,7 +38,7 @@ async def api(
         person_key_store=str(tmp_path / "keys"),
         storage=str(tmp_path / "storage"),
     )
-    app = Application(given, database=database, clock=clock)
+    app = Application(Foundations(given, database=database, clock=clock))
     before = use_application(app)
     caller = Caller(simulator, app)
     caller.durable = Instances()

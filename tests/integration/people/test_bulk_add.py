@@ -117,7 +117,7 @@ async def test_an_unknown_group_and_one_without_permission_are_said(api: Caller)
     assert answer.fields == ["group_id"]
     known = group(api, "Team")
     api.simulator.settings.graph_roles = ["User.Read.All", "Calendars.ReadWrite"]
-    await api.app.graph.tokens.invalidate()
+    await api.app.foundations.graph.tokens.invalidate()
     refused = await api("POST", "v1/users/bulk", {"group_id": known}, token=admin)
     problem(refused, 502, "graph_refused")
 

@@ -167,7 +167,7 @@ async def test_nothing_of_the_person_can_be_read_and_the_chain_is_whole(
     await api("PUT", f"{path}/legal-hold", {"reason": "Lovelace v. Babbage"}, token=admin, headers=keyed())
     problem(await api("POST", f"{path}/erasures", token=admin, headers=keyed()), 409, "erasure_blocked")
     await api("DELETE", f"{path}/legal-hold", token=admin)
-    await api.app.audit_sealer.seal()
+    await api.app.operation.audit_sealer.seal()
     before = await everything.dump(database)
     assert all(needle in before for needle in everything.NEEDLES)
     assert str(people.ada.id) in files_below(tmp_path / "storage")
@@ -191,8 +191,8 @@ async def test_nothing_of_the_person_can_be_read_and_the_chain_is_whole(
                 for line in after.splitlines()
                 if line.startswith(f"{holding.name}: ") and str(people.ada.id) in line
             ], holding.name
-    await api.app.audit_sealer.seal()
-    verified = await api.app.audit_verifier.verify(auditor(), AuditVerificationQuery())
+    await api.app.operation.audit_sealer.seal()
+    verified = await api.app.operation.audit_verifier.verify(auditor(), AuditVerificationQuery())
     assert verified.intact
     audit = await api("GET", "v1/audit", token=people.auditor, user_id=str(people.ada.id), limit=200)
     shown = next(row for row in audit.json["items"] if row["action"] == "user.updated")
@@ -288,7 +288,7 @@ async def test_it_continues_where_it_was_interrupted(
             await make.appointment(await make.archived_event(configuration))
     monkeypatch.setattr(erasing, "CHUNK_ROWS", 3)
     erasure = UUID((await confirmed(api, people))["id"])
-    keys = api.app.person_keys
+    keys = api.app.foundations.person_keys
     assert keys is not None
     destroy = keys.destroy
 
@@ -314,8 +314,8 @@ async def test_a_failed_one_is_reported_and_continues_when_it_is_confirmed_again
     api: Caller, people: People
 ) -> None:
     erasure = (await confirmed(api, people))["id"]
-    async with api.app.eraser.acting_for(UUID(erasure)):
-        await api.app.eraser.fail(UUID(erasure), "StoreRefused: no permission")
+    async with api.app.people.eraser.acting_for(UUID(erasure)):
+        await api.app.people.eraser.fail(UUID(erasure), "StoreRefused: no permission")
     path = f"v1/user-erasures/{erasure}"
     told = (await api("GET", path, token=people.admin)).json
     assert (told["status"], told["reason"]) == ("failed", "StoreRefused: no permission")

@@ -158,7 +158,7 @@ async def test_preparing_twice_leaves_one_file_and_one_that_lost_its_orchestrati
     api: Caller, people: People, clock: SteppableClock
 ) -> None:
     asked = (await api("POST", f"v1/users/{people.ada.id}/exports", token=people.ada.token)).json
-    exports = api.app.user_exports
+    exports = api.app.people.exports
     assert await exports.to_drive() == []
     clock.advance(seconds=30)
     assert await exports.to_drive() == [UUID(asked["id"])]
@@ -168,8 +168,8 @@ async def test_preparing_twice_leaves_one_file_and_one_that_lost_its_orchestrati
     for _ in range(2):
         async with exports.acting_for(UUID(asked["id"])):
             assert await exports.prepare(UUID(asked["id"])) == "ready"
-    assert api.app.storage is not None
-    assert len([file async for file in api.app.storage.files("exports/")]) == 1
+    assert api.app.foundations.storage is not None
+    assert len([file async for file in api.app.foundations.storage.files("exports/")]) == 1
     assert await exports.to_drive() == []
 
 
@@ -177,18 +177,18 @@ async def test_it_is_deleted_after_its_time(
     api: Caller, people: People, database: Database, clock: SteppableClock
 ) -> None:
     export = await exported(api, people, people.ada.token)
-    assert await api.app.user_exports.sweep() == 0
+    assert await api.app.people.exports.sweep() == 0
     clock.advance(days=15)
     problem(await api("GET", f"v1/user-exports/{export['id']}", token=people.ada.token), 404)
-    assert await api.app.user_exports.sweep() == 1
-    assert api.app.storage is not None
-    assert [file async for file in api.app.storage.files("exports/")] == []
+    assert await api.app.people.exports.sweep() == 1
+    assert api.app.foundations.storage is not None
+    assert [file async for file in api.app.foundations.storage.files("exports/")] == []
     async with database.session() as session:
         assert (await session.execute(select(UserExport))).first() is None
 
 
 async def test_without_storage_it_is_said(api: Caller, people: People) -> None:
-    api.app.user_exports._given_storage = None
+    api.app.people.exports._given_storage = None
     answer = await api("POST", f"v1/users/{people.ada.id}/exports", token=people.ada.token)
     problem(answer, 503, "storage_not_set")
 
@@ -203,8 +203,8 @@ async def test_the_file_grows_piece_by_piece(
         for number in range(60):
             body = "".join(f"{number * 7919 + place:x}" for place in range(2000))
             await make.appointment(await make.archived_event(configuration), body=body)
-    assert api.app.storage is not None
-    write, sizes = api.app.storage.write, []
+    assert api.app.foundations.storage is not None
+    write, sizes = api.app.foundations.storage.write, []
 
     async def counted(name: str, content: Any) -> Any:
         async def chunks() -> Any:
@@ -214,7 +214,7 @@ async def test_the_file_grows_piece_by_piece(
 
         return await write(name, chunks())
 
-    monkeypatch.setattr(api.app.storage, "write", counted)
+    monkeypatch.setattr(api.app.foundations.storage, "write", counted)
     export = await exported(api, people, people.ada.token)
     assert export["size_bytes"] == sum(sizes)
     assert max(sizes) < export["size_bytes"] / 4

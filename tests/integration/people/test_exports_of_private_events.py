@@ -18,8 +18,8 @@ async def exported(api: Caller, people: People, token: str) -> str:
     asked = await api("POST", f"v1/users/{people.ada.id}/exports", token=token)
     assert asked.status == 202, asked.json
     export = UUID(asked.json["id"])
-    async with api.app.user_exports.acting_for(export):
-        await api.app.user_exports.prepare(export)
+    async with api.app.people.exports.acting_for(export):
+        await api.app.people.exports.prepare(export)
     return str(export)
 
 

@@ -36,7 +36,7 @@ async def test_runs_end_jobs_pause_and_the_person_is_deactivated(
     assert (told["runs_cancelled"], told["runs_ending"], told["jobs_paused"]) == (1, 1, 1)
     assert told["deactivated"] is True
     assert told["overlaps_expiring"] == 1
-    await api.app.overlap_resolving.expire_due()
+    await api.app.review.overlap_resolving.expire_due()
     assert told["export"] == f"/api/v1/users/{people.ada.id}/exports"
     async with database.session() as session:
         user = await session.get_one(User, people.ada.id)

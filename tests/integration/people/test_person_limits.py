@@ -223,7 +223,7 @@ class TestExports:
     ) -> None:
         path = f"v1/users/{people.ada.id}/exports"
         failed = await api("POST", path, token=people.ada.token)
-        exports = api.app.user_exports
+        exports = api.app.people.exports
         async with exports.acting_for(UUID(failed.json["id"])):
             await exports.fail(UUID(failed.json["id"]), "no room")
         for _ in range(2):

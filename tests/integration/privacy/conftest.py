@@ -57,7 +57,7 @@ def drive(api: Caller) -> Drive:
     """Carries a run to its end."""
 
     async def driven(run_id: str) -> None:
-        archiving, run = api.app.archiving, UUID(run_id)
+        archiving, run = api.app.archiving.service, UUID(run_id)
         async with archiving.acting_for(run):
             await archiving.begin(run)
             await archiving.reconcile(run, 0)

@@ -149,8 +149,8 @@ async def test_an_export_by_an_admin_is_told_and_holds_private_events_by_an_acce
     api: Caller, people: People, archived: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def start(client: object, export_id: UUID) -> None:
-        async with api.app.user_exports.acting_for(export_id):
-            await api.app.user_exports.prepare(export_id)
+        async with api.app.people.exports.acting_for(export_id):
+            await api.app.people.exports.prepare(export_id)
 
     monkeypatch.setattr(leaving, "start_exporting", start)
     changed = {"max_exports_per_day": 9}
@@ -191,8 +191,8 @@ async def test_the_export_of_the_person_read_holds_what_others_archived(
     await api("POST", f"v1/mailbox-approvals/{approval}/approve", token=people.admin)
     await archive(api, configuration, boss, drive)
     asked = (await export(api, people, people.ada.token)).json
-    async with api.app.user_exports.acting_for(UUID(asked["id"])):
-        await api.app.user_exports.prepare(UUID(asked["id"]))
+    async with api.app.people.exports.acting_for(UUID(asked["id"])):
+        await api.app.people.exports.prepare(UUID(asked["id"]))
     got = await api("GET", f"v1/user-exports/{asked['id']}/content", token=people.ada.token)
     with zipfile.ZipFile(io.BytesIO(got.body)) as file:
         rows = [json.loads(line) for line in file.read("archived-by-others.jsonl").splitlines()]

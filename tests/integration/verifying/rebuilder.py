@@ -39,7 +39,7 @@ async def ask(verifier: Verifier) -> UUID:
     """Ask for the calendar; the run that fills it."""
     world = verifier.world
     with telemetry.bind(caller=world.admin, correlation="rebuild"):
-        started = await verifier.app.rebuild_requests.rebuild(
+        started = await verifier.app.archiving.rebuild_requests.rebuild(
             world.admin, world.configuration_id, ANY_VERSION
         )
     return started.run.id

@@ -43,7 +43,7 @@ class Backfiller:
 
     def __init__(self, world: World, verifier: Verifier) -> None:
         self.world, self.verifier = world, verifier
-        self.backfills = verifier.app.backfills
+        self.backfills = verifier.app.archiving.backfills
 
     async def start(self, archive_from: date | None = None) -> UUID:
         """Start it, or start it over; the first month's run."""
@@ -264,7 +264,7 @@ async def test_cancelling_its_month_pauses_it(backfill: Backfiller, world: World
     first = await backfill.start()
     await world.archiving.begin(first)
     with telemetry.bind(caller=world.admin, correlation="cancel"):
-        await backfill.verifier.app.archive_runs.cancel(world.admin, first)
+        await backfill.verifier.app.archiving.runs.cancel(world.admin, first)
     assert await backfill.verifier.run(first) == []
     run = (await world.view(first)).run
     assert (run.state, run.planned_at) == ("cancelled", None)

@@ -126,7 +126,7 @@ async def test_an_owners_edit_comes_back_as_they_made_it(world: World, verifier:
         found = await session.execute(text("SELECT id FROM appointments WHERE subject = 'Meeting 0'"))
         appointment = found.scalar_one()
     with telemetry.bind(caller=world.admin, correlation="edit"):
-        started = await verifier.app.owner_edits.edit(
+        started = await verifier.app.archiving.owner_edits.edit(
             world.admin, appointment, {"subject": "Mine"}, ANY_VERSION
         )
     await verifier.run(started.run.id)
@@ -288,7 +288,7 @@ async def other_calendar(world: World, configuration_id: UUID) -> str:
 async def test_a_calendar_of_our_own_is_rebuilt_like_one_at_graph(world: World, verifier: Verifier) -> None:
     await world.open(meetings(25))
     with telemetry.bind(caller=world.admin, correlation="local"):
-        stores = verifier.app.calendar_stores.in_tenant(world.tenant_id)
+        stores = verifier.app.foundations.calendar_stores.in_tenant(world.tenant_id)
         calendar = await stores.create_calendar(str(world.person_id), "Own archive", "local")
     await world.configure(
         archive_calendar_id=calendar.id,

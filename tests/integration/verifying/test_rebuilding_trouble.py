@@ -144,7 +144,7 @@ async def test_a_rebuild_that_was_cancelled_is_taken_up_where_it_stopped(
     drop_calendar(world)
     await world.archive()
     run_id = str(await ask(verifier))
-    verifier.app.__dict__["archiving"] = world.service()
+    verifier.app.archiving.service = world.service()
     for step, given in (
         ("begin", run_id),
         ("settle", {"run_id": run_id, "attempt": 0}),
@@ -153,7 +153,7 @@ async def test_a_rebuild_that_was_cancelled_is_taken_up_where_it_stopped(
     ):
         await activity(step, given)
     with telemetry.bind(caller=world.admin, correlation="cancel"):
-        await verifier.app.archive_runs.cancel(world.admin, UUID(run_id))
+        await verifier.app.archiving.runs.cancel(world.admin, UUID(run_id))
     await verifier.run(UUID(run_id))
     stopped = (await world.view(UUID(run_id))).run
     assert stopped.state == "cancelled"

@@ -69,12 +69,14 @@ def plan_all(
     decisions: list[Decision] = []
     groups: list[PlannedGroup] = []
     for page in pages:
-        decisions += planner.feed(page, rows or {}, overlaps)
-        groups += planner.take_groups()
-    decisions += planner.close()
-    groups += planner.take_groups()
-    assert not planner.undecided
-    return Planned(decisions, groups, planner.findings, planner.vanished_groups)
+        decided = planner.feed(page, rows or {}, overlaps)
+        decisions += decided.decisions
+        groups += decided.groups
+    rest = planner.close()
+    assert not rest.undecided
+    return Planned(
+        [*decisions, *rest.decisions], [*groups, *rest.groups], planner.findings, planner.vanished_groups
+    )
 
 
 def plan(

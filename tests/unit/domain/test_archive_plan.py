@@ -181,27 +181,27 @@ def test_an_event_that_leaves_the_window_during_paging_is_not_seen_any_more() ->
     last_hour = make_event("a", WINDOW.end - timedelta(hours=1))
     planner = Planner(WINDOW)
     planner.feed([last_hour, make_event("a", WINDOW.end + timedelta(hours=1))], {})
-    assert not planner.has_seen("s:a")
-    assert planner.close() == []
+    assert "s:a" not in planner.seen
+    assert planner.close().decisions == []
 
 
 def test_a_later_event_of_the_same_content_is_no_duplicate_of_one_that_moved_away() -> None:
     planner = Planner(WINDOW)
     planner.feed([EVENT, make_event("a", NOON + timedelta(hours=1)), make_event("b")], {})
-    assert [d.action for d in planner.close()] == [Action.CREATE, Action.CREATE]
+    assert [d.action for d in planner.close().decisions] == [Action.CREATE, Action.CREATE]
 
 
 def test_decisions_come_as_soon_as_no_duplicate_can_follow() -> None:
     planner = Planner(WINDOW)
-    assert planner.feed([EVENT], {}) == []
-    assert planner.undecided == {"s:a"}
-    assert planner.has_seen("s:a")
+    first = planner.feed([EVENT], {})
+    assert (first.decisions, first.undecided) == ([], frozenset({"s:a"}))
+    assert "s:a" in planner.seen
     late = make_event("b", NOON + timedelta(days=2))
-    assert [d.source_key for d in planner.feed([late], {})] == ["s:a"]
-    assert planner.undecided == {"s:b"}
-    assert planner.has_seen("s:a")
-    assert [d.source_key for d in planner.close()] == ["s:b"]
-    assert planner.undecided == frozenset()
+    second = planner.feed([late], {})
+    assert ([d.source_key for d in second.decisions], second.undecided) == (["s:a"], frozenset({"s:b"}))
+    assert "s:a" in planner.seen
+    rest = planner.close()
+    assert ([d.source_key for d in rest.decisions], rest.undecided) == (["s:b"], frozenset())
 
 
 def test_all_day_duplicates_are_found_though_graph_sorts_them_by_another_midnight() -> None:
@@ -220,9 +220,9 @@ def test_an_event_read_by_its_id_is_decided_alone() -> None:
     moved = make_event("a", WINDOW.end + timedelta(days=20))
     decision = planner.decide_single(moved, row("s:a", "old"))
     assert decision == Update("s:a", revision(moved))
-    assert planner.has_seen("s:a")
-    assert planner.feed([EVENT], {}) == []
-    assert planner.close() == []
+    assert "s:a" in planner.seen
+    assert planner.feed([EVENT], {}).decisions == []
+    assert planner.close().decisions == []
 
 
 def test_a_merged_event_read_by_its_id_is_archived_alone() -> None:

@@ -8,6 +8,7 @@ from shared.domain.backfilling.backfill import BackfillProgress
 from shared.domain.jobs.job import JobKind
 from shared.domain.notifications import notification_texts as texts
 from shared.domain.notifications.notification import Audience, Notice
+from shared.domain.overlaps.reminders import StillWaiting
 from shared.domain.runs.outcome import Outcome, OutcomeReport
 from shared.domain.runs.window import Window
 
@@ -50,7 +51,16 @@ def test_one_and_many_are_told_apart() -> None:
 
 def test_each_reminder_is_a_telling_of_its_own() -> None:
     def told(number: int, since: datetime = MIDNIGHT) -> Notice:
-        return texts.overlaps_reminder(GROUP, number, CONFIGURATION, BERLIN, 2, since, None)
+        waiting = StillWaiting(
+            first=GROUP,
+            number=number,
+            configuration_id=CONFIGURATION,
+            zone=BERLIN,
+            count=2,
+            since=since,
+            expires_at=None,
+        )
+        return texts.overlaps_reminder(waiting)
 
     assert told(1).text == (
         "2 groups of overlapping events have been waiting for your decision since 2 March 2026."

@@ -11,7 +11,7 @@ from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
 from shared.domain.planning.archive_plan import KnownOverlap, Planner
-from shared.domain.planning.decision import Action, Flag, applied_modifications, formerly_of
+from shared.domain.planning.decision import Action, Create, Flag, applied_modifications
 from shared.domain.planning.overlaps import GroupStatus
 from shared.domain.planning.policies import PlanPolicies, default_overlap_policy
 from shared.domain.planning.purpose import LeftOut, Purpose
@@ -309,7 +309,9 @@ def test_a_waiting_event_that_moved_to_a_later_day_waits_for_that_days_run() -> 
     earlier = make_event("a", WINDOW.start - timedelta(days=5))
     flagged = row("s:a", state=ArchivedEventState.FLAGGED)
     assert Planner(WINDOW, policies=FLAG).decide_single(earlier, flagged).action is Action.CREATE
-    assert formerly_of(Planner(WINDOW).decide_single(later, merged_row("s:a", "s:b"))) == "s:b"
+    assert Planner(WINDOW).decide_single(later, merged_row("s:a", "s:b")) == Create(
+        "s:a", revision(later), formerly="s:b"
+    )
 
 
 def test_the_policy_nobody_named_depends_on_the_purpose() -> None:

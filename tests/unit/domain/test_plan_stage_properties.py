@@ -244,8 +244,9 @@ def test_any_number_of_events_is_planned_and_few_are_held(count: int, policy: Ov
     planner = Planner(window, policies=PlanPolicies(overlap_policy=policy))
     events, decisions, held = many(count), list[Decision](), 0
     for first in range(0, count, 1000):
-        decisions += planner.feed(events[first : first + 1000], {})
-        held = max(held, len(planner.undecided))
-    decisions += planner.close()
+        decided = planner.feed(events[first : first + 1000], {})
+        decisions += decided.decisions
+        held = max(held, len(decided.undecided))
+    decisions += planner.close().decisions
     assert len({d.source_key for d in decisions}) == len(decisions) == count
     assert held < 50

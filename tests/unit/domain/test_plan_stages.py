@@ -10,13 +10,10 @@ from shared.domain.planning.decision import (
     Action,
     Consume,
     Create,
-    ModifiedTimes,
-    Shown,
     applied_modifications,
-    as_decided,
 )
-from shared.domain.planning.event_facts import automated
-from shared.domain.planning.modifications import Modification, ModificationKind
+from shared.domain.planning.event_facts import as_shown
+from shared.domain.planning.modifications import Modification, ModificationKind, ModifiedTimes
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.planning.read_event import ReadEvent
@@ -55,9 +52,7 @@ def test_a_modification_is_consumed_and_its_meeting_archived_with_the_true_end()
         EXTENSION.end,
         applied_modifications(decided["s:m"])[0].categories,
     )
-    assert decided["s:m"] == Create(
-        "s:m", LONGER, Shown(ModifiedTimes(MEETING.start, EXTENSION.end, (applied,)))
-    )
+    assert decided["s:m"] == Create("s:m", LONGER, ModifiedTimes(MEETING.start, EXTENSION.end, (applied,)))
     assert decided["s:x"] == Consume("s:x", revision(EXTENSION), "s:m")
 
 
@@ -85,19 +80,19 @@ def test_an_orphan_archived_before_is_consumed_and_its_copy_stays_known() -> Non
     rows = apply(result.decisions, rows)
     assert rows["s:x"].has_copy
     alone = Planner(WINDOW, policies=KEEP_ALL, released={"s:x"})
-    (again,) = [*alone.feed([EXTENSION], rows), *alone.close()]
+    (again,) = [*alone.feed([EXTENSION], rows).decisions, *alone.close().decisions]
     assert (again.action, changes(again)) == (Action.UNCHANGED, True)
 
 
 def test_a_modification_stays_consumed_while_its_meeting_is_not_there_and_it_is_unchanged() -> None:
     rows = apply(planned(MEETING, EXTENSION).decisions, {})
     plan = Planner(WINDOW, policies=KEEP_ALL)
-    (kept,) = [*plan.feed([EXTENSION], rows), *plan.close()]
+    (kept,) = [*plan.feed([EXTENSION], rows).decisions, *plan.close().decisions]
     assert (kept.action, changes(kept), stands_for(kept)) == (Action.CONSUME, False, "s:m")
     assert plan.presumed == {"s:x": "s:m"}
     changed = Planner(WINDOW, policies=KEEP_ALL)
     later = replace(EXTENSION, end=EXTENSION.end + timedelta(minutes=5))
-    (own,) = [*changed.feed([later], rows), *changed.close()]
+    (own,) = [*changed.feed([later], rows).decisions, *changed.close().decisions]
     assert (own.action, changed.presumed) == (Action.CREATE, {})
 
 
@@ -105,12 +100,16 @@ def test_duplicates_wait_with_what_waits_unless_one_is_archived() -> None:
     twin = replace(MEETING, id="twin")
     waiting = ReadEvent(twin, "s:twin", twin.start, waits=True)
     plan = Planner(WINDOW, policies=AUTO)
-    decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], {}), *plan.close()]}
+    decided = {
+        d.source_key: d for d in [*plan.feed([MEETING, waiting], {}).decisions, *plan.close().decisions]
+    }
     assert (decided["s:m"].action, decided["s:twin"].action) == (Action.MERGE, Action.FLAG)
     assert stands_for(decided["s:m"]) == "s:twin"
     rows = apply(planned(MEETING).decisions, {})
     plan = Planner(WINDOW, policies=AUTO)
-    decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], rows), *plan.close()]}
+    decided = {
+        d.source_key: d for d in [*plan.feed([MEETING, waiting], rows).decisions, *plan.close().decisions]
+    }
     assert (decided["s:m"].action, decided["s:twin"].action) == (Action.UNCHANGED, Action.FLAG)
 
 
@@ -118,7 +117,9 @@ def test_what_is_no_day_of_its_series_takes_part_in_nothing() -> None:
     twin = replace(MEETING, id="twin")
     invented = ReadEvent(twin, "s:twin", twin.start, left_out=LeftOut.SERIES_CHANGED)
     plan = Planner(WINDOW, policies=AUTO)
-    decided = {d.source_key: d for d in [*plan.feed([MEETING, invented], {}), *plan.close()]}
+    decided = {
+        d.source_key: d for d in [*plan.feed([MEETING, invented], {}).decisions, *plan.close().decisions]
+    }
     assert reason_of(decided["s:twin"]) is LeftOut.SERIES_CHANGED
     assert decided["s:m"].action is Action.CREATE
 
@@ -132,8 +133,8 @@ def test_what_was_archived_far_before_its_place_in_the_calendar_is_decided_all_t
         ReadEvent.of(make_event("l2", later.start)),
         ReadEvent(MEETING, "s:m", later.start),
     ]
-    first = plan.feed(reads, {})
-    rest = plan.close()
+    first = plan.feed(reads, {}).decisions
+    rest = plan.close().decisions
     assert {d.source_key: d.action for d in [*first, *rest]} == {
         "s:m": Action.CREATE,
         "s:l": Action.CREATE,
@@ -225,7 +226,7 @@ def test_an_event_that_moved_into_the_margin_is_decided_as_it_is_seen_there() ->
     planner = Planner(WINDOW)
     planner.feed([meeting, extension], rows)
     planner.close()
-    assert not planner.has_seen("s:x")
+    assert "s:x" not in planner.seen
     decision = planner.decide_single(extension, rows["s:x"])
     assert (decision.action, stands_for(decision)) == (Action.CONSUME, "s:m")
 
@@ -281,12 +282,12 @@ def test_privacy_automation_marks_personal_time_and_travel_on_writes_only() -> N
     lunch = make_event("a", categories=())
     drive = make_event("b", NOON + timedelta(hours=2), subject="Drive", show_as="free")
     work = make_event("c", NOON + timedelta(hours=4))
-    decided = planned(lunch, drive, work, policies=policies).by_key
-    assert {key: each.shown for key, each in decided.items() if isinstance(each, Create)} == {
-        "s:a": Shown(sensitivity="private", show_as="oof"),
-        "s:b": Shown(sensitivity="private"),
-        "s:c": Shown(show_as="oof"),
-    }
+    shown = [as_shown(event, None, policies) for event in (lunch, drive, work)]
+    assert [(each.sensitivity, each.show_as) for each in shown] == [
+        ("private", "oof"),
+        ("private", "free"),
+        ("normal", "oof"),
+    ]
     rows = {"s:a": row("s:a", revision(lunch))}
     assert planned(lunch, rows=rows, policies=policies).by_key["s:a"].action is Action.UNCHANGED
 
@@ -308,11 +309,11 @@ def test_a_copy_shows_the_times_and_flags_that_were_decided() -> None:
     meeting, extension = replace(MEETING, categories=()), replace(EXTENSION, categories=())
     decision = planned(meeting, extension, policies=policies).by_key["s:m"]
     assert isinstance(decision, Create)
-    shown = as_decided(meeting, decision)
+    shown = as_shown(meeting, decision.times, policies)
     changed = replace(meeting, end=extension.end, sensitivity="private", show_as="oof")
     assert shown == replace(changed, original_start=meeting.start)
-    assert automated(meeting, policies) == replace(meeting, sensitivity="private", show_as="oof")
-    assert automated(MEETING, PlanPolicies()) is MEETING
+    assert as_shown(meeting, None, policies) == replace(meeting, sensitivity="private", show_as="oof")
+    assert as_shown(MEETING, None, PlanPolicies()) is MEETING
 
 
 def test_an_event_of_the_margin_that_comes_again_later_is_left_to_the_next_run() -> None:
@@ -320,5 +321,5 @@ def test_an_event_of_the_margin_that_comes_again_later_is_left_to_the_next_run()
     later = make_event("b", WINDOW.start + timedelta(hours=12))
     planner = Planner(WINDOW)
     planner.feed([before, later, make_event("a", WINDOW.start + timedelta(hours=12))], {})
-    assert [decision.source_key for decision in planner.close()] == ["s:b"]
-    assert not planner.has_seen("s:a")
+    assert [decision.source_key for decision in planner.close().decisions] == ["s:b"]
+    assert "s:a" not in planner.seen

@@ -12,7 +12,7 @@ import function_app
 from shared import errors
 from shared.database import engine
 from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
-from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.categories.category import IssueKind
 from shared.errors import FieldError
 from shared.services.identity import tokens

@@ -79,7 +79,6 @@ CALENDAR_PROPERTIES = frozenset(
         "owner",
     ]
 )
-_COMPUTED = ("id", "seriesMasterId", "iCalUId", "webLink", "start", "end")
 #: Given only when selected.
 _ON_REQUEST = ("cancelledOccurrences", "occurrenceId")
 
@@ -96,9 +95,6 @@ class View:
     extended: frozenset[str] = frozenset()
     #: Whether a series master brings its exceptions (``$expand=exceptionOccurrences``).
     exceptions: bool = False
-
-
-DEFAULT_VIEW = View()
 
 
 def event_json(item: Item, view: View, settings: Settings) -> Json:

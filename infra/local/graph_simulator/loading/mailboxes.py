@@ -6,8 +6,7 @@ its deletion. Identical events of one load are distinguished by their number.
 
 import hashlib
 from collections import Counter as Multiset
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -17,10 +16,9 @@ from infra.local.graph_simulator.behaviour.counters import Counters
 from infra.local.graph_simulator.behaviour.settings import Settings
 from infra.local.graph_simulator.graph.event_fields import NEVER, email_address, read_event
 from infra.local.graph_simulator.graph.events import EventStore, original_day
-from infra.local.graph_simulator.state.model import Calendar, Event, Item, Json, Mailbox, Occurrence, Override
+from infra.local.graph_simulator.state.model import Calendar, Event, Json, Mailbox, Occurrence, Override
 from infra.local.graph_simulator.state.state import State
 from infra.local.graph_simulator.values.errors import GraphError, LoadError
-from infra.local.graph_simulator.values.times import microseconds
 from infra.local.graph_simulator.values.zones import find_zone
 
 #: Computed by the simulator; accepted in a load, so that Graph's own JSON loads, and ignored.
@@ -134,16 +132,6 @@ class Loader:
         mailbox = Mailbox(calendar.mailbox.oid, calendar.mailbox.address, calendar.mailbox.display_name)
         scratch = Loader(State(), self._settings)
         return scratch, scratch.load_event(scratch.calendar(mailbox, "scratch"), entry)
-
-    def count_starts(self, calendar: Calendar, fingerprints: set[str], start: datetime, end: datetime) -> int:
-        """How many occurrences of the named loaded events start in ``[start, end)``."""
-        start_us, end_us = microseconds(start), microseconds(end)
-        count = 0
-        for event in calendar.events.values():
-            if event.load_key in fingerprints:
-                items: Iterable[Item] = [event] if event.recurrence is None else event.occurrences(end_us)
-                count += sum(start_us <= item.span.start_us < end_us for item in items)
-        return count
 
     def load_event(self, calendar: Calendar, entry: Json) -> Event:
         """Create one event with everything only its owner or Exchange could set; raises ``GraphError``."""

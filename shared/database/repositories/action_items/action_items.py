@@ -1,19 +1,18 @@
 """Action items about archived meetings, for reading and answering (domain.md 2.16, 2.17)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_, select, text, tuple_, update
 from sqlalchemy.orm import aliased
 
 from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.base import Repository
+from shared.database.repositories.decisions import DecisionRepository
 from shared.database.repositories.identity.disclosure import open_to_readers
 from shared.domain.action_items.items import ActionItemKind, ActionItemStatus, Answer, Question
 from shared.domain.appointments.appointment_record import AppointmentRecord
@@ -37,20 +36,6 @@ _CONTENTS = text("""
                               AND a.owner_id = :owner
      WHERE i.id = :item AND i.owner_id = :owner
      ORDER BY m.side, m.start_at, m.end_at, m.source_key
-""")
-_CLAIM_REMINDERS = text("""
-    SELECT i.id, i.tenant_id, i.owner_id, i.configuration_id, i.remind_at, i.reminders_sent, i.expires_at,
-           c.time_zone
-      FROM action_items i JOIN archive_configurations c ON c.id = i.configuration_id
-     WHERE i.status = 'open' AND i.remind_at <= :now
-     ORDER BY i.remind_at, i.id
-     LIMIT :limit
-       FOR UPDATE OF i SKIP LOCKED
-""")
-_REMINDED = text("""
-    UPDATE action_items i SET reminders_sent = v.sent, remind_at = v.next
-      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, sent smallint, next timestamptz)
-     WHERE i.id = v.id
 """)
 
 
@@ -91,35 +76,12 @@ class ItemContent:
     event: AppointmentRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingItem:
-    """An open item whose next reminder is due, and the zone of its archive."""
-
-    id: UUID
-    tenant_id: UUID
-    owner_id: UUID
-    configuration_id: UUID
-    remind_at: datetime
-    reminders_sent: int
-    expires_at: datetime | None
-    time_zone: str
-
-
-class ActionItemRepository(Repository):
+class ActionItemRepository(DecisionRepository[ActionItem]):
     """The ``action_items`` table with the events of its items."""
 
-    async def get(self, owner_id: UUID, item_id: UUID, *, lock: bool = False) -> ActionItem | None:
-        """The owner's item. ``lock`` holds it until the transaction ends."""
-        statement = select(ActionItem).where(ActionItem.owner_id == owner_id, ActionItem.id == item_id)
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
-
-    async def get_in_tenant(self, tenant_id: UUID, item_id: UUID) -> ActionItem | None:
-        """An item of anyone in the tenant, for callers who may see everyone's."""
-        return await self._one(
-            select(ActionItem).where(ActionItem.tenant_id == tenant_id, ActionItem.id == item_id)
-        )
+    model = ActionItem
+    undecided = ActionItemStatus.OPEN
+    due_column = "due_at"
 
     async def find(
         self,
@@ -171,12 +133,12 @@ class ActionItemRepository(Repository):
             for row in map(dict, result.mappings())
         ]
 
-    async def span(self, owner_id: UUID, item_id: UUID) -> tuple[datetime, datetime] | None:
+    async def span(self, owner_id: UUID, row_id: UUID) -> tuple[datetime, datetime] | None:
         """The first and last instant that decide the windows of its events.
 
         An event that moved to another time is left out, because that day is archived later.
         """
-        row = (await self._session.execute(_SPAN, {"item": item_id, "owner": owner_id})).one()
+        row = (await self._session.execute(_SPAN, {"item": row_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 
     async def lock_open_alike(self, owner_id: UUID, about: str) -> Sequence[ActionItem]:
@@ -205,42 +167,6 @@ class ActionItemRepository(Repository):
         item.log = [*item.log, entry]
         item.version += 1
         await self._session.flush()
-
-    async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[ActionItem]:
-        """Lock expired open items of every tenant, except those that others hold."""
-        return await self._all(
-            select(ActionItem)
-            .where(ActionItem.status == ActionItemStatus.OPEN, ActionItem.expires_at <= now)
-            .order_by(ActionItem.expires_at, ActionItem.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .execution_options(populate_existing=True)
-        )
-
-    async def claim_due_unscoped(self, before: datetime, limit: int) -> Sequence[ActionItem]:
-        """Lock items of every tenant whose answer is due since ``before`` and not carried out yet."""
-        return await self._all(
-            select(ActionItem)
-            .where(ActionItem.due_at <= before)
-            .order_by(ActionItem.due_at, ActionItem.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .execution_options(populate_existing=True)
-        )
-
-    async def keep_due(self, item_id: UUID, now: datetime) -> None:
-        """Check the item again later."""
-        await self._session.execute(update(ActionItem).where(ActionItem.id == item_id).values(due_at=now))
-
-    async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingItem]:
-        """Lock open items of every tenant with a due reminder, except those that others hold."""
-        result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
-        return [WaitingItem(**row) for row in result.mappings()]
-
-    async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
-        """Store how many reminders the claimed items have sent, and when the next one is due."""
-        rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
-        await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
 
     async def let_expire(self, owner_id: UUID, questions: Collection[str], now: datetime) -> int:
         """Expire the owner's open items that have a default answer. Returns how many."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select, text, update
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.base import Keyset, Repository, page
-from shared.domain.calendars.calendar_permission import ReferenceFacts
+from shared.domain.calendars.calendar_authorisation import ReferenceFacts
 from shared.domain.runs.window import local_day_start
 
 _LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")

@@ -87,7 +87,7 @@ class SystemStateRepository(Repository):
         return Trouble(row[0], row[1])
 
     async def lateness(self, tenant_id: UUID, now: datetime) -> Lateness:
-        """Jobs that are overdue, and jobs whose runs fail."""
+        """Counts overdue jobs, failing jobs and jobs that failures paused, and since when one is overdue."""
         due = Job.paused.is_(False) & (Job.next_run_at <= now)
         row = (
             await self._session.execute(

@@ -1,11 +1,10 @@
 """Groups of overlapping events, and their owners' decisions (domain.md 5.5 to 5.9)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ColumnElement, and_, func, not_, or_, select, text, update
 from sqlalchemy.orm import aliased
 
@@ -13,7 +12,8 @@ from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
-from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.base import Keyset, page
+from shared.database.repositories.decisions import DecisionRepository
 from shared.database.repositories.identity.disclosure import open_to_readers
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.identity.disclosure import NORMAL
@@ -33,20 +33,6 @@ _EXCLUDE = text("""
       FROM overlap_members m JOIN archived_events e
         ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
      WHERE m.group_id = :group AND a.owner_id = :owner AND a.archived_event_id = e.id
-""")
-_CLAIM_REMINDERS = text("""
-    SELECT g.id, g.tenant_id, g.owner_id, g.configuration_id, g.remind_at, g.reminders_sent, g.expires_at,
-           c.time_zone
-      FROM overlap_groups g JOIN archive_configurations c ON c.id = g.configuration_id
-     WHERE g.status = 'flagged' AND g.remind_at <= :now
-     ORDER BY g.remind_at, g.id
-     LIMIT :limit
-       FOR UPDATE OF g SKIP LOCKED
-""")
-_REMINDED = text("""
-    UPDATE overlap_groups g SET reminders_sent = v.sent, remind_at = v.next
-      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, sent smallint, next timestamptz)
-     WHERE g.id = v.id
 """)
 _CONTENTS = text("""
     SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, m.origin_mailbox_id,
@@ -77,20 +63,6 @@ class MemberContent:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingGroup:
-    """A flagged group whose next reminder is due, and the zone of its archive."""
-
-    id: UUID
-    tenant_id: UUID
-    owner_id: UUID
-    configuration_id: UUID
-    remind_at: datetime
-    reminders_sent: int
-    expires_at: datetime | None
-    time_zone: str
-
-
-@dataclass(frozen=True, slots=True)
 class GroupDecision:
     """The result for a group. ``kept`` are the source keys that are archived and count as time."""
 
@@ -101,21 +73,12 @@ class GroupDecision:
     resolution: StoredResolution
 
 
-class OverlapGroupRepository(Repository):
+class OverlapGroupRepository(DecisionRepository[OverlapGroup]):
     """The ``overlap_groups`` table with its members."""
 
-    async def get(self, owner_id: UUID, group_id: UUID, *, lock: bool = False) -> OverlapGroup | None:
-        """The owner's group. ``lock`` holds it until the transaction ends."""
-        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, OverlapGroup.id == group_id)
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
-
-    async def get_in_tenant(self, tenant_id: UUID, group_id: UUID) -> OverlapGroup | None:
-        """A group of anyone in the tenant, for callers who may see everyone's."""
-        return await self._one(
-            select(OverlapGroup).where(OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id)
-        )
+    model = OverlapGroup
+    undecided = OverlapStatus.FLAGGED
+    due_column = "archive_due_at"
 
     async def find(
         self,
@@ -205,9 +168,9 @@ class OverlapGroupRepository(Repository):
             for row in map(dict, result.mappings())
         ]
 
-    async def span(self, owner_id: UUID, group_id: UUID) -> tuple[datetime, datetime] | None:
+    async def span(self, owner_id: UUID, row_id: UUID) -> tuple[datetime, datetime] | None:
         """The first and last instant that decide the members' windows. None if no run owned any."""
-        row = (await self._session.execute(_SPAN, {"group": group_id, "owner": owner_id})).one()
+        row = (await self._session.execute(_SPAN, {"group": row_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 
     async def decide(self, group: OverlapGroup, decision: GroupDecision) -> None:
@@ -236,44 +199,6 @@ class OverlapGroupRepository(Repository):
                 "unresolved": decision.status is OverlapStatus.EXPIRED,
                 "now": decision.at,
             },
-        )
-
-    async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[OverlapGroup]:
-        """Lock expired flagged groups of every tenant, except those that others hold (5.8)."""
-        return await self._all(
-            select(OverlapGroup)
-            .where(OverlapGroup.status == OverlapStatus.FLAGGED, OverlapGroup.expires_at <= now)
-            .order_by(OverlapGroup.expires_at, OverlapGroup.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .execution_options(populate_existing=True)
-        )
-
-    async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingGroup]:
-        """Lock flagged groups of every tenant with a due reminder, except those that others hold (5.8)."""
-        result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
-        return [WaitingGroup(**row) for row in result.mappings()]
-
-    async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
-        """Store how many reminders the claimed groups have sent, and when the next one is due."""
-        rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
-        await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
-
-    async def claim_due_unscoped(self, before: datetime, limit: int) -> Sequence[OverlapGroup]:
-        """Lock groups of every tenant that were decided before ``before`` and are not archived yet."""
-        return await self._all(
-            select(OverlapGroup)
-            .where(OverlapGroup.archive_due_at <= before)
-            .order_by(OverlapGroup.archive_due_at, OverlapGroup.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .execution_options(populate_existing=True)
-        )
-
-    async def keep_due(self, group_id: UUID, now: datetime) -> None:
-        """Check the group again later."""
-        await self._session.execute(
-            update(OverlapGroup).where(OverlapGroup.id == group_id).values(archive_due_at=now)
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether a configuration may use its calendars (domain.md 1, Calendar reference)."""
+"""Whether a configuration is authorised to use its calendars (domain.md 1, Calendar reference)."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Acting through a configuration on another person's mailbox: who may, and for whom it is audited (6.5)."""
+"""Authorises acting on another person's mailbox, and notes for whom it is audited (6.5)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,20 +10,20 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.identity.users import UserRepository
 from shared.domain.identity.caller import Caller
 from shared.errors import Forbidden
-from shared.services.approvals.objections import refuse_unpermitted
+from shared.services.approvals.objections import refuse_unauthorised
 
 
-async def permit(session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration) -> None:
-    """Let a caller act through the configuration. What follows is audited on behalf of the person read.
+async def authorise(session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration) -> None:
+    """Authorise a caller to act through the configuration.
 
-    On another person's mailbox, only Admins may act, and only under a valid approval. Raises Forbidden and
-    Conflict.
+    What follows is audited on behalf of the person read. On another person's mailbox, only Admins may act
+    and only under a valid approval. Raises Forbidden and Conflict.
     """
     if not configuration.names_another:
         return
     if not caller.is_admin:
         raise Forbidden("only Admins act through an archive of another's calendar", code="admin_needed")
-    await refuse_unpermitted(session, caller.tenant_id, configuration.id)
+    await refuse_unauthorised(session, caller.tenant_id, configuration.id)
     await act_for_person_read(session, configuration)
 
 

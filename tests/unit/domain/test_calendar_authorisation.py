@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.calendars.calendar_permission import Objection, ReferenceFacts, objection
+from shared.domain.calendars.calendar_authorisation import Objection, ReferenceFacts, objection
 
 OWN, OTHER = uuid4(), uuid4()
 FACTS = ReferenceFacts(OWN, True, OWN, OWN, approved=False, two_roles=False)

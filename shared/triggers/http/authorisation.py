@@ -1,4 +1,4 @@
-"""``python -m shared.triggers.http.permissions [--json]``: who may call what, and on whose data."""
+"""``python -m shared.triggers.http.authorisation [--json]``: who may call what, and on whose data."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from shared.triggers.http.registry import permission_table
+from shared.triggers.http.registry import authorisation_table
 
 _COLUMNS = ("method", "path", "roles", "ownership", "graph", "operation")
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     # Operations are registered when the app is imported, which is above this module.
     importlib.import_module("function_app")
-    rows = list(permission_table())
+    rows = list(authorisation_table())
     sys.stdout.write(json.dumps(rows, indent=2) + "\n" if given.json else _table(rows))
     return 0
 

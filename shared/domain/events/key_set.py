@@ -1,0 +1,19 @@
+"""A set of source keys that stays small, however many keys a calendar has."""
+
+import hashlib
+from collections.abc import Container
+
+
+def key_digest(text: str) -> bytes:
+    """16 bytes in place of a key or id."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+class KeySet(Container[str]):
+    """The keys whose digests a collection has. It shows what the collection has at the time."""
+
+    def __init__(self, digests: Container[bytes]) -> None:
+        self._digests = digests
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key_digest(key) in self._digests
