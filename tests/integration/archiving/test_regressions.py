@@ -85,9 +85,10 @@ async def test_a_run_that_is_cancelled_while_it_is_planned_reports_no_events(
     await world.open(meetings(3))
     run = await world.request()
 
-    async def cancel(*_: Any) -> None:
+    async def cancel(*_: Any) -> dict[str, Any]:
         async with world.database.session() as session:
             await request_cancel(session, run.id)
+        return {}
 
     with monkeypatch.context() as broken:
         broken.setattr(UnseenEvents, "read_bodies", cancel)
