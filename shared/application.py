@@ -3,24 +3,7 @@
 The rooms of ``shared/composition`` build each service on first use. Heavy modules load then (cold start).
 """
 
-from functools import cached_property
-from typing import TYPE_CHECKING
-
-from shared.composition import (
-    approvals,
-    archiving,
-    calendars,
-    foundations,
-    identity,
-    notifications,
-    operation,
-    people,
-    review,
-    verifying,
-)
-
-if TYPE_CHECKING:
-    from shared.services.operation.dispatching import Dispatcher
+from shared.composition import archiving, calendars, foundations, operation, people, review
 
 
 class Application:
@@ -28,31 +11,11 @@ class Application:
 
     def __init__(self, base: foundations.Foundations | None = None) -> None:
         self.foundations = base = base or foundations.Foundations()
-        self.identity = identity.build(base)
+        self.archiving = archiving.build(base)
         self.calendars = calendars.build(base)
-        self.verifying = verifying.build(base)
-        self.archiving = archiving.build(base, self.verifying)
         self.review = review.build(base)
-        self.notifications = notifications.build(base)
-        self.approvals = approvals.build(base)
-        self.people = people.build(base, self.identity)
-        self.operation = operation.build(base, self.identity)
-
-    @cached_property
-    def dispatcher(self) -> "Dispatcher":
-        """What does everything that is due."""
-        from shared.composition import dispatching
-
-        return dispatching.build(
-            self.foundations,
-            archiving=self.archiving,
-            verifying=self.verifying,
-            review=self.review,
-            notifications=self.notifications,
-            approvals=self.approvals,
-            people=self.people,
-            operation=self.operation,
-        )
+        self.people = people.build(base)
+        self.operation = operation.build(base, self.archiving, self.review, self.people)
 
     async def close(self) -> None:
         """See Foundations.close."""

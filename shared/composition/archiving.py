@@ -1,11 +1,10 @@
-"""Runs and what they write."""
+"""Runs, what they write, and what is compared."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.composition.foundations import Foundations
-    from shared.composition.verifying import VerifyingRoom
     from shared.services.archiving.owner_edits import OwnerEdits
     from shared.services.archiving.previewing import Previewer
     from shared.services.archiving.run_driver import RunDriver
@@ -14,14 +13,16 @@ if TYPE_CHECKING:
     from shared.services.backfilling.service import BackfillService
     from shared.services.rebuilding.requests import RebuildRequests
     from shared.services.rebuilding.runs import RebuildRuns
+    from shared.services.verifying.restoring import CopyRestoring
+    from shared.services.verifying.scheduling import VerificationSchedule
+    from shared.services.verifying.service import VerificationService
 
 
 class ArchivingRoom:
-    """Runs and what they write. Each part is built when first asked for."""
+    """Runs, what they write, and what is compared."""
 
-    def __init__(self, foundations: "Foundations", verifying: "VerifyingRoom") -> None:
+    def __init__(self, foundations: "Foundations") -> None:
         self._base = foundations
-        self._verifying = verifying
 
     @cached_property
     def service(self) -> "ArchivingService":
@@ -80,14 +81,33 @@ class ArchivingRoom:
 
         planners: dict[RunMode, ModePlanner] = {
             RunMode.EDIT: self.owner_edits,
-            RunMode.PUT_BACK: self._verifying.restoring,
+            RunMode.PUT_BACK: self.copy_restoring,
             RunMode.REBUILD: self.rebuild_runs,
         }
-        return RunDriver(
-            self.service, planners, (self._verifying.restoring, self.rebuild_runs), self.backfills
-        )
+        return RunDriver(self.service, planners, (self.copy_restoring, self.rebuild_runs), self.backfills)
+
+    @cached_property
+    def verifications(self) -> "VerificationService":
+        """Comparing source, record and archive calendar."""
+        from shared.services.verifying.service import VerificationService
+
+        return VerificationService(self._base.archiving_ports)
+
+    @cached_property
+    def verification_schedule(self) -> "VerificationSchedule":
+        """The weekly verification."""
+        from shared.services.verifying.scheduling import VerificationSchedule
+
+        return VerificationSchedule(self._base.archiving_ports)
+
+    @cached_property
+    def copy_restoring(self) -> "CopyRestoring":
+        """Copies put back, and edits taken over, on their owner's word."""
+        from shared.services.verifying.restoring import CopyRestoring
+
+        return CopyRestoring(self._base.archiving_ports)
 
 
-def build(foundations: "Foundations", verifying: "VerifyingRoom") -> ArchivingRoom:
-    """The room; nothing in it is built yet."""
-    return ArchivingRoom(foundations, verifying)
+def build(foundations: "Foundations") -> ArchivingRoom:
+    """The room. Each part is built when first asked for."""
+    return ArchivingRoom(foundations)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CalendarsRoom:
-    """Calendars of both stores, and their archive configurations. Each part is built when first asked for."""
+    """Calendars of both stores, and their archive configurations."""
 
     def __init__(self, foundations: "Foundations") -> None:
         self._base = foundations
@@ -63,5 +63,5 @@ class CalendarsRoom:
 
 
 def build(foundations: "Foundations") -> CalendarsRoom:
-    """The room; nothing in it is built yet."""
+    """The room. Each part is built when first asked for."""
     return CalendarsRoom(foundations)

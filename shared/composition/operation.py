@@ -1,16 +1,19 @@
-"""Audit, repeated requests and health."""
+"""Audit, repeated requests, health, and what is due."""
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.composition.archiving import ArchivingRoom
     from shared.composition.foundations import Foundations
-    from shared.composition.identity import IdentityRoom
+    from shared.composition.people import PeopleRoom
+    from shared.composition.review import ReviewRoom
     from shared.services.audit.anchors import AuditAnchors
     from shared.services.audit.sealing import AuditSealer
     from shared.services.audit.trail import AuditTrail
     from shared.services.audit.verification import AuditVerifier
+    from shared.services.operation.dispatching import Dispatcher
     from shared.services.operation.doctor import Doctor
     from shared.services.operation.health import HealthService
     from shared.services.operation.idempotency import IdempotencyService
@@ -19,11 +22,19 @@ if TYPE_CHECKING:
 
 
 class OperationRoom:
-    """Audit, repeated requests and health. Each part is built when first asked for."""
+    """Audit, repeated requests, health, and what is due."""
 
-    def __init__(self, foundations: "Foundations", identity: "IdentityRoom") -> None:
+    def __init__(
+        self,
+        foundations: "Foundations",
+        archiving: "ArchivingRoom",
+        review: "ReviewRoom",
+        people: "PeopleRoom",
+    ) -> None:
         self._base = foundations
-        self._identity = identity
+        self._archiving = archiving
+        self._review = review
+        self._people = people
 
     @cached_property
     def audit(self) -> "AuditTrail":
@@ -67,7 +78,7 @@ class OperationRoom:
 
         return HealthService(
             self._base.database,
-            self._identity.tokens,
+            self._people.tokens,
             self._base.settings.version,
             self._base.settings.commit,
         )
@@ -89,7 +100,7 @@ class OperationRoom:
             self._base.database,
             self._base.clock,
             self._base.settings,
-            tokens=self._identity.tokens,
+            tokens=self._people.tokens,
             mailboxes=self._base.calendars,
             stores=stores,
         )
@@ -117,7 +128,46 @@ class OperationRoom:
 
         return LateWorkWatch(self._base.database, self._base.clock)
 
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        """What does everything that is due. The order of the claims is the order of their work."""
+        from shared.services.operation.dispatching import Dispatcher, Work
 
-def build(foundations: "Foundations", identity: "IdentityRoom") -> OperationRoom:
-    """The room; nothing in it is built yet."""
-    return OperationRoom(foundations, identity)
+        archiving, review, people = self._archiving, self._review, self._people
+        return Dispatcher(
+            claims=[
+                (Work.ARCHIVE_RUN, "nightly archives", archiving.service.claim_due_jobs),
+                (Work.ARCHIVE_RUN, "backfills", archiving.backfills.claim_due),
+                (Work.ARCHIVE_RUN, "decided overlaps", review.overlap_resolving.carry_out_due),
+                (Work.ARCHIVE_RUN, "expired overlaps", review.overlap_resolving.expire_due),
+                (Work.ARCHIVE_RUN, "answered action items", review.answering.carry_out_due),
+                (Work.ARCHIVE_RUN, "expired action items", review.answering.expire_due),
+                (Work.VERIFICATION, "weekly verifications", archiving.verification_schedule.claim_due_jobs),
+            ],
+            driven={
+                Work.ARCHIVE_RUN: archiving.service.to_drive,
+                Work.VERIFICATION: archiving.verifications.to_drive,
+                Work.USER_EXPORT: people.exports.to_drive,
+                Work.USER_ERASURE: people.eraser.to_drive,
+            },
+            duties={
+                "mailbox approvals": people.approval_watch.run,
+                "reminders of overlaps": review.overlap_reminders.send_due,
+                "reminders of action items": review.item_reminders.send_due,
+                "audit seal": self.audit_sealer.seal,
+                "mail": review.mail_sending.send_due,
+                "late work": self.late_work.tell,
+            },
+            hourly={
+                "answers to idempotency keys": self.idempotency.forget,
+                "old user exports": people.exports.sweep,
+            },
+            clock=self._base.clock,
+        )
+
+
+def build(
+    foundations: "Foundations", archiving: "ArchivingRoom", review: "ReviewRoom", people: "PeopleRoom"
+) -> OperationRoom:
+    """The room. Each part is built when first asked for."""
+    return OperationRoom(foundations, archiving, review, people)

@@ -1,4 +1,4 @@
-"""What people see of their archive, and decide."""
+"""What people see of their archive, decide and are told."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from shared.services.categories.services import CategoryServices
     from shared.services.months.needs_attention import NeedsAttentionService
     from shared.services.months.reading import MonthService
+    from shared.services.notifications.mailing import MailSending
+    from shared.services.notifications.reading import NotificationService
+    from shared.services.notifications.reminding import Reminders
     from shared.services.overlaps.reading import OverlapService
     from shared.services.overlaps.resolving import OverlapResolving
 
 
 class ReviewRoom:
-    """What people see of their archive, and decide. Each part is built when first asked for."""
+    """What people see of their archive, decide and are told."""
 
     def __init__(self, foundations: "Foundations") -> None:
         self._base = foundations
@@ -92,7 +95,40 @@ class ReviewRoom:
 
         return MonthService(self._base.database, self._base.clock, self._base.settings)
 
+    @cached_property
+    def notifications(self) -> "NotificationService":
+        """What people were told."""
+        from shared.services.notifications.reading import NotificationService
+
+        return NotificationService(self._base.database, self._base.clock, self._base.audit_writer)
+
+    @cached_property
+    def overlap_reminders(self) -> "Reminders":
+        """Reminders of overlaps that wait."""
+        from shared.services.notifications.reminding import OVERLAPS, Reminders
+
+        return Reminders(self._base.database, self._base.clock, self._base.audit_writer, OVERLAPS)
+
+    @cached_property
+    def item_reminders(self) -> "Reminders":
+        """Reminders of action items that wait."""
+
+        from shared.services.notifications.reminding import ACTION_ITEMS, Reminders
+
+        return Reminders(self._base.database, self._base.clock, self._base.audit_writer, ACTION_ITEMS)
+
+    @cached_property
+    def mail_sending(self) -> "MailSending":
+        """What sends mail to people who are no users."""
+        from shared.graph.mail import GraphMail
+        from shared.services.notifications.mailing import MailSending
+
+        posts = GraphMail(self._base.graph)
+        return MailSending(
+            self._base.database, self._base.clock, self._base.audit_writer, posts, self._base.mail_senders
+        )
+
 
 def build(foundations: "Foundations") -> ReviewRoom:
-    """The room; nothing in it is built yet."""
+    """The room. Each part is built when first asked for."""
     return ReviewRoom(foundations)

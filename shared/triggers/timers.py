@@ -43,4 +43,4 @@ class DurableOrchestrations:
 @blueprint.durable_client_input(client_name="client")
 async def dispatch(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
     """Do everything that is due: jobs, lost orchestrations, sealing, reminders, expiry, forgetting."""
-    await get_application().dispatcher.tick(DurableOrchestrations(client))
+    await get_application().operation.dispatcher.tick(DurableOrchestrations(client))

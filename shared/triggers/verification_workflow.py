@@ -27,7 +27,7 @@ WORKFLOW = orchestrations.Workflow(
     orchestrator="verify_archive",
     prefix="verification-",
     id_name="verification_id",
-    service=lambda: get_application().verifying.verifications,
+    service=lambda: get_application().archiving.verifications,
 )
 
 
@@ -84,14 +84,14 @@ async def begin_verification(verification: str) -> dict[str, Any]:
 
     ``patient``: a step that fails because the database was away does not end it.
     """
-    begun = await get_application().verifying.verifications.begin(UUID(verification))
+    begun = await get_application().archiving.verifications.begin(UUID(verification))
     return {"mine": begun.mine, "patient": begun.patient}
 
 
 @blueprint.activity_trigger(input_name="step")
 async def compare_verification(step: dict) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Compare for a while: ``{percent, remaining, resume_at, refused, gone}``."""
-    verifications, verification_id = get_application().verifying.verifications, UUID(step["verification_id"])
+    verifications, verification_id = get_application().archiving.verifications, UUID(step["verification_id"])
     async with verifications.acting_for(verification_id):
         progress = await verifications.compare(verification_id, step["idle"])
         logger.info(
@@ -110,7 +110,7 @@ async def compare_verification(step: dict) -> dict[str, Any]:  # type: ignore[ty
 @blueprint.activity_trigger(input_name="step")
 async def finish_verification(step: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
     """Write the counts. Returns the state."""
-    verifications, verification_id = get_application().verifying.verifications, UUID(step["verification_id"])
+    verifications, verification_id = get_application().archiving.verifications, UUID(step["verification_id"])
     async with verifications.acting_for(verification_id):
         state = await verifications.finish(verification_id, step["reason"], gone=step["gone"])
         logger.info(

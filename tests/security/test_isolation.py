@@ -104,7 +104,7 @@ async def test_nobody_sees_or_is_taken_for_another(
     worker_database: TestDatabase,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    api.app.identity.rate_limit = cast(Any, Unlimited())
+    api.app.people.rate_limit = cast(Any, Unlimited())
     delegated = watch_tokens(api)
     persons = [Person(api, number, *each) for number, each in enumerate(people)]
     with caplog.at_level(logging.INFO, "shared"):

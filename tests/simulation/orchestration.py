@@ -273,7 +273,7 @@ class Durable:
 
     async def _call(self, host: Host, work_id: UUID, name: str, given: Any) -> Any:
         """The activities of archive_workflow and verification_workflow, on one host's services."""
-        driver, verifications = host.app.archiving.run_driver, host.app.verifying.verifications
+        driver, verifications = host.app.archiving.run_driver, host.app.archiving.verifications
         match name:
             case "begin_archive_run":
                 return asdict(await driver.begin(work_id))
@@ -381,7 +381,7 @@ class SimulatedOrchestrations:
 
     def _service(self, work: Work) -> Any:
         return (
-            self.host.app.verifying.verifications
+            self.host.app.archiving.verifications
             if work is Work.VERIFICATION
             else self.host.app.archiving.service
         )

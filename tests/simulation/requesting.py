@@ -77,7 +77,7 @@ class Requests:
         """Request a comparison of source, record and archive, by default of what was archived last (2.15)."""
         found: UUID | None = None
         with self._as_owner("verify"):
-            verifications = self.fleet.any().app.verifying.verifications
+            verifications = self.fleet.any().app.archiving.verifications
             started = await verifications.request(self.owner, self.configuration, start, end)
             found = started.verification.id
             if self.rng.random() < 0.9:
@@ -90,7 +90,7 @@ class Requests:
         if missing:
             found = self.rng.choice(missing)
             with self._as_owner("put back"):
-                restoring = self.fleet.any().app.verifying.restoring
+                restoring = self.fleet.any().app.archiving.copy_restoring
                 started = await restoring.put_back(self.owner, found["verification_id"], found["id"])
                 self._start([started.run.id])
 

@@ -342,7 +342,7 @@ class World:
     async def _tick(self) -> None:
         host = self.fleet.any()
         try:
-            await host.app.dispatcher.tick(SimulatedOrchestrations(self.durable, host))
+            await host.app.operation.dispatcher.tick(SimulatedOrchestrations(self.durable, host))
         except* (AdminAssistantError, DBAPIError):
             # The host does not repeat a timer: the next tick does what this one could not.
             await asyncio.sleep(5.0)

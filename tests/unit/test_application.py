@@ -53,7 +53,7 @@ async def test_a_part_that_is_given_is_used_by_every_service_and_never_built(set
 
 async def test_any_part_of_a_room_can_be_replaced(settings: Settings) -> None:
     app = Application(Foundations(settings))
-    app.identity.tokens = tokens = cast(Any, Part())
+    app.people.tokens = tokens = cast(Any, Part())
     assert app.operation.health._tokens is tokens
     await app.close()
 

@@ -49,7 +49,7 @@ async def request_mailbox_approval(
     request: Request[mailbox_approvals.ApprovalRequest, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """The person read is notified at once. If a request is open already, it is returned instead."""
-    found = await request.app.approvals.requests.request(request.caller, request.id, request.body.days)
+    found = await request.app.people.approval_requests.request(request.caller, request.id, request.body.days)
     return _changed(found, location=f"v1/mailbox-approvals/{found.id}")
 
 
@@ -67,7 +67,9 @@ async def list_mailbox_approvals(
 ) -> Reply[paging.Page[mailbox_approvals.MailboxApprovalResource]]:
     """For Admins and Auditors, the tenant's. For others, those about their archives and their mailbox."""
     query = request.query
-    found = await request.app.approvals.reading.list(request.caller, query.after, query.limit, query.status)
+    found = await request.app.people.approval_reading.list(
+        request.caller, query.after, query.limit, query.status
+    )
     items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
     return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
 
@@ -85,7 +87,7 @@ async def get_mailbox_approval(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """One that concerns the caller."""
-    found = await request.app.approvals.reading.get(request.caller, request.id)
+    found = await request.app.people.approval_reading.get(request.caller, request.id)
     return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
 
 
@@ -96,7 +98,7 @@ async def approve_mailbox_approval(
     """By an Admin who neither owns the archive nor gets the copies (403). The person read is notified."""
     body = request.body
     return _changed(
-        await request.app.approvals.decisions.approve(
+        await request.app.people.approval_decisions.approve(
             request.caller, request.id, body.days, body.reason, request.expected
         )
     )
@@ -108,7 +110,7 @@ async def refuse_mailbox_approval(
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """Its owner is notified."""
     return _changed(
-        await request.app.approvals.decisions.refuse(
+        await request.app.people.approval_decisions.refuse(
             request.caller, request.id, request.body.reason, request.expected
         )
     )
@@ -120,7 +122,7 @@ async def withdraw_mailbox_approval(
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """The archive stops, and what it archived is closed to its owner."""
     return _changed(
-        await request.app.approvals.decisions.withdraw(
+        await request.app.people.approval_decisions.withdraw(
             request.caller, request.id, request.body.reason, request.expected
         )
     )
@@ -133,7 +135,7 @@ async def decide_mailbox_objection(
     """By another Admin than the one who approved (403). The person read is told the reason."""
     body = request.body
     return _changed(
-        await request.app.approvals.decisions.decide_objection(
+        await request.app.people.approval_decisions.decide_objection(
             request.caller, request.id, body.reason, request.expected, goes_on=body.goes_on
         )
     )
@@ -145,7 +147,7 @@ async def object_to_mailbox_approval(
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """It stops until another Admin decides, with a reason. An assistant may object for the person."""
     return _changed(
-        await request.app.approvals.decisions.object(request.caller, request.id, request.expected)
+        await request.app.people.approval_decisions.object(request.caller, request.id, request.expected)
     )
 
 
@@ -160,7 +162,7 @@ async def agree_to_mailbox_approval(
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """If no other Admin exists, it is valid from now on. ``details`` includes private events."""
     return _changed(
-        await request.app.approvals.decisions.agree(
+        await request.app.people.approval_decisions.agree(
             request.caller, request.id, request.expected, details=request.body.details
         )
     )
@@ -180,8 +182,8 @@ async def name_mailbox_assistant(
 ) -> Reply[mailbox_approvals.OwnMailboxResource]:
     """The assistant sees requests in ``me`` and may agree or object. null removes the assistant."""
     app = request.app
-    await app.approvals.decisions.name_assistant(request.caller, request.body.assistant_id)
-    mailbox = await app.approvals.reading.of_own_mailbox(request.caller)
+    await app.people.approval_decisions.name_assistant(request.caller, request.body.assistant_id)
+    mailbox = await app.people.approval_reading.of_own_mailbox(request.caller)
     read_by = [mailbox_approvals.MailboxApprovalResource.of(each) for each in mailbox.approvals]
     return Reply(mailbox_approvals.OwnMailboxResource(read_by=read_by, assistant_id=mailbox.assistant_id))
 

@@ -26,9 +26,9 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
     object_id = caller.object_id
     if object_id is None:
         raise RuntimeError("a caller over HTTP has an object id")
-    mailbox = await app.approvals.reading.of_own_mailbox(caller)
+    mailbox = await app.people.approval_reading.of_own_mailbox(caller)
     directory = request.calendars_of(object_id)
-    user = await app.identity.first_sign_in.user_of(caller, directory, read_by_others=bool(mailbox.approvals))
+    user = await app.people.first_sign_in.user_of(caller, directory, read_by_others=bool(mailbox.approvals))
     settings = await app.foundations.system_settings.of(caller.tenant_id)
     return Reply(
         invitations.Me(

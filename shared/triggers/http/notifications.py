@@ -22,7 +22,7 @@ async def list_notifications(
     request: Request[base.NoBody, notifications.NotificationListQuery],
 ) -> Reply[notifications.NotificationPage]:
     """People see only their own. Admins also see those for the tenant's Admins, such as a paused job."""
-    told = await request.app.notifications.inbox.list(request.caller, request.query)
+    told = await request.app.review.notifications.list(request.caller, request.query)
     items = [notifications.NotificationResource.of(row) for row in told.page.rows]
     return Reply(notifications.NotificationPage(items=items, next=told.page.next_cursor, unread=told.unread))
 
@@ -40,7 +40,7 @@ async def get_notification(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[notifications.NotificationResource]:
     """Reading it does not mark it as read."""
-    row = await request.app.notifications.inbox.get(request.caller, request.id)
+    row = await request.app.review.notifications.get(request.caller, request.id)
     return Reply(notifications.NotificationResource.of(row), version=row.version)
 
 
@@ -58,7 +58,7 @@ async def update_notification(
     request: Request[notifications.NotificationUpdate, base.NoQuery],
 ) -> Reply[notifications.NotificationResource]:
     """One for the tenant's Admins becomes read for all of them when the first one reads it."""
-    row = await request.app.notifications.inbox.mark(
+    row = await request.app.review.notifications.mark(
         request.caller, request.id, read=request.body.read, expected=request.expected
     )
     return Reply(notifications.NotificationResource.of(row), version=row.version, owner_id=row.owner_id)
@@ -76,5 +76,5 @@ async def read_notifications(
     request: Request[notifications.NotificationsRead, base.NoQuery],
 ) -> Reply[notifications.NotificationsMarked]:
     """Send the ``updated_at`` of the newest one shown. Later ones stay unread."""
-    marked, owner = await request.app.notifications.inbox.mark_all(request.caller, request.body.until)
+    marked, owner = await request.app.review.notifications.mark_all(request.caller, request.body.until)
     return Reply(notifications.NotificationsMarked(marked=marked), owner_id=owner)

@@ -82,12 +82,12 @@ async def _serve(
     caller: Caller | None = None
     signed_in: SignedIn | None = None
     if operation.roles is not None:
-        authenticated = await authenticate(req, app.identity.tokens)
+        authenticated = await authenticate(req, app.people.tokens)
         caller = authenticated.caller
         signed_in = _signed_in(operation, authenticated)
     with bind(caller=caller, acting=ActingFor()), span(operation.id):
         if caller is not None and operation.roles is not None:
-            app.identity.rate_limit.admit(caller)
+            app.people.rate_limit.admit(caller)
             # Whether the role suffices or not, it tells who is an Admin and who is none any more.
             if operation.id not in _TELL_HEALTH:
                 await _note_role(app, caller)
@@ -125,7 +125,7 @@ async def _note_role(app: "Application", caller: "Caller") -> None:
     if caller.app_only or not app.foundations.settings.database_url.get_secret_value():
         return
     try:
-        await app.identity.admin_sign_ins.note(caller)
+        await app.people.admin_sign_ins.note(caller)
     except Unavailable:
         # Without the database nothing is read either. The request itself reports it.
         _LOG.warning("the role of a caller was not noted")

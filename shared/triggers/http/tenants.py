@@ -21,7 +21,7 @@ blueprint = new_blueprint()
 )
 async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Reply[tenants.TenantResource]:
     """Its people's tokens are accepted from now on. Its administrator must consent to the app at Entra."""
-    tenant = await request.app.identity.tenants.add(request.caller, request.body)
+    tenant = await request.app.people.tenants.add(request.caller, request.body)
     return Reply(
         tenants.TenantResource.of(tenant),
         location=f"v1/tenants/{tenant.id}",
@@ -42,7 +42,7 @@ async def list_tenants(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[tenants.TenantResource]]:
     """The home tenant is not listed, because it always has access."""
-    found = await request.app.identity.tenants.list(request.caller, request.query.after, request.query.limit)
+    found = await request.app.people.tenants.list(request.caller, request.query.after, request.query.limit)
     items = [tenants.TenantResource.of(tenant) for tenant in found.rows]
     return Reply(paging.Page[tenants.TenantResource](items=items, next=found.next_cursor))
 
@@ -58,7 +58,7 @@ async def list_tenants(
 )
 async def get_tenant(request: Request[base.NoBody, base.NoQuery]) -> Reply[tenants.TenantResource]:
     """By its tenant id at Entra."""
-    tenant = await request.app.identity.tenants.get(request.caller, request.id)
+    tenant = await request.app.people.tenants.get(request.caller, request.id)
     return Reply(tenants.TenantResource.of(tenant), version=tenant.version)
 
 
@@ -76,7 +76,7 @@ async def update_tenant(
     request: Request[tenants.TenantUpdate, base.NoQuery],
 ) -> Reply[tenants.TenantResource]:
     """People of an inactive one are refused from their next request on. None of their data is deleted."""
-    tenant = await request.app.identity.tenants.update(
+    tenant = await request.app.people.tenants.update(
         request.caller, request.id, request.body, request.expected
     )
     return Reply(tenants.TenantResource.of(tenant), version=tenant.version)

@@ -31,13 +31,13 @@ async def start_verification(
     request: Request[verifications.VerificationStart, base.NoQuery],
 ) -> Reply[verifications.VerificationResource]:
     """Answers at once. The verification, or the one in progress, is at ``Location``."""
-    started = await request.app.verifying.verifications.request(
+    started = await request.app.archiving.verifications.request(
         request.caller, request.id, request.body.window_start, request.body.window_end
     )
     found = started.verification
     return Reply(
         verifications.VerificationResource.of(
-            found, own=await request.app.verifying.verifications.reads_own(request.caller, found)
+            found, own=await request.app.archiving.verifications.reads_own(request.caller, found)
         ),
         location=f"v1/verifications/{found.id}",
         retry_after=1,
@@ -61,10 +61,10 @@ async def list_verifications(
 ) -> Reply[paging.Page[verifications.VerificationResource]]:
     """Each with the number of its differences once it is over."""
     query = request.query
-    found = await request.app.verifying.verifications.list(
+    found = await request.app.archiving.verifications.list(
         request.caller, request.id, query.after, query.limit
     )
-    own = bool(found.rows) and await request.app.verifying.verifications.reads_own(
+    own = bool(found.rows) and await request.app.archiving.verifications.reads_own(
         request.caller, found.rows[0]
     )
     items = [verifications.VerificationResource.of(each, own=own) for each in found.rows]
@@ -84,8 +84,8 @@ async def get_verification(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[verifications.VerificationResource]:
     """Its state. While it is open, ``Retry-After`` says when to ask again."""
-    found = await request.app.verifying.verifications.get(request.caller, request.id)
-    own = await request.app.verifying.verifications.reads_own(request.caller, found)
+    found = await request.app.archiving.verifications.get(request.caller, request.id)
+    own = await request.app.archiving.verifications.reads_own(request.caller, found)
     resource = verifications.VerificationResource.of(found, own=own)
     return Reply(resource, retry_after=None if found.finished_at else 1)
 
@@ -105,7 +105,7 @@ async def list_verification_findings(
 ) -> Reply[paging.Page[verifications.FindingResource]]:
     """What differs and where, with the event's subject and its appointment."""
     query = request.query
-    found = await request.app.verifying.verifications.findings(
+    found = await request.app.archiving.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
     items = [
@@ -132,7 +132,7 @@ async def put_back_finding(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run, at ``Location``, does it once. The finding shows when it is done."""
-    started = await request.app.verifying.restoring.put_back(
+    started = await request.app.archiving.copy_restoring.put_back(
         request.caller, request.id, request.path["finding_id"]
     )
     run = started.run
@@ -156,7 +156,7 @@ async def put_back_finding(
 )
 async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
     """The copy is read again. The record takes its differences, and the audit has both versions."""
-    finding = await request.app.verifying.restoring.adopt(
+    finding = await request.app.archiving.copy_restoring.adopt(
         request.caller, request.id, request.path["finding_id"]
     )
     return Reply(verifications.FindingResource.of(finding, shown=True), owner_id=finding.owner_id)

@@ -224,8 +224,8 @@ async def test_what_waits_reminds_its_owner_once_per_archive(
     async with database.session() as session:
         for item_id in (items.same, items.dragged, items.elsewhere):
             (await session.get_one(ActionItem, item_id)).remind_at = START
-    assert await api.app.notifications.item_reminders.send_due() == 2
-    assert await api.app.notifications.item_reminders.send_due() == 0
+    assert await api.app.review.item_reminders.send_due() == 2
+    assert await api.app.review.item_reminders.send_due() == 0
     told = (await api("GET", "v1/notifications", token=people.ada.token)).json["items"]
     assert sorted(each["count"] for each in told if each["kind"] == "meeting_needs_you") == [1, 2]
     assert all("Surgeon" not in str(each) for each in told)

@@ -230,7 +230,7 @@ async def test_without_a_free_connection_the_answer_is_a_503_that_says_when(
 class TestRateLimit:
     async def test_a_caller_who_sends_too_much_is_told_when_to_come_back(self, stranger: Caller) -> None:
         clock = SteppedClock()
-        stranger.app.identity.rate_limit = RateLimit(2, 3, clock)
+        stranger.app.people.rate_limit = RateLimit(2, 3, clock)
         ada, bob = (stranger.token("User", oid=ID.replace("6f", each)) for each in ("aa", "bb"))
         for _ in range(3):
             problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
@@ -246,7 +246,7 @@ class TestRateLimit:
     async def test_callers_who_are_refused_together_are_not_told_to_return_together(
         self, stranger: Caller
     ) -> None:
-        stranger.app.identity.rate_limit = RateLimit(0.01, 1, SteppedClock())
+        stranger.app.people.rate_limit = RateLimit(0.01, 1, SteppedClock())
         told = set()
         for number in range(30):
             token = stranger.token("User", oid=f"{number:08d}{ID[8:]}")
@@ -258,7 +258,7 @@ class TestRateLimit:
         assert len(told) > 10
 
     async def test_zero_is_no_limit(self, stranger: Caller) -> None:
-        stranger.app.identity.rate_limit = RateLimit(0, 1, SteppedClock())
+        stranger.app.people.rate_limit = RateLimit(0, 1, SteppedClock())
         for _ in range(5):
             problem(await stranger("GET", "v1/users", token=stranger.token(), limit="x"), 422)
 

@@ -196,5 +196,5 @@ async def test_a_person_who_signs_in_on_the_page_may_call(stranger: Caller) -> N
             "code_verifier": verifier,
         }
         token = (await browser.post(flow["tokenUrl"], data=form)).json()["access_token"]
-    caller = await stranger.app.identity.tokens.validate(token)
+    caller = await stranger.app.people.tokens.validate(token)
     assert {role.value for role in caller.roles} == {"Admin"}

@@ -237,7 +237,7 @@ class TestApprovals:
             )
             assert asked.status == 202, asked.json
             await self.approve(instances[2], people)
-            await instances[2].app.approvals.watch.run()
+            await instances[2].app.people.approval_watch.run()
             assert (await self.newest(instances[2], people))["status"] == "approved"
             clock.advance(ASKED_EVERY)
             await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
@@ -281,7 +281,7 @@ async def test_each_instance_counts_the_requests_of_a_caller_for_itself(
     instances: list[Instance], people: People, clock: StandingClock
 ) -> None:
     for at in instances:
-        at.app.identity.rate_limit = RateLimit(1, 2, clock)
+        at.app.people.rate_limit = RateLimit(1, 2, clock)
     for at in instances:
         answers = [(await at("GET", "v1/me", token=people.ada.token)).status for _ in range(3)]
         assert answers == [200, 200, 429]

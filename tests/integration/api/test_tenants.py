@@ -39,7 +39,7 @@ class TestWhoIsLetIn:
         assert changed.json["active"] is False
         problem(await api("GET", "v1/users", token=token), 401, "invalid_token")
         # Another instance has the row in its list still; what it may not do is let anybody in.
-        further = api.app.identity.further_tenants
+        further = api.app.people.further_tenants
         further._known = frozenset({CONTOSO})
         further._read_at = api.app.foundations.clock.now()
         problem(await api("GET", "v1/users", token=token), 401, "invalid_token")
@@ -49,7 +49,7 @@ class TestWhoIsLetIn:
         self, api: Caller, people: People, version: str
     ) -> None:
         await let_in(api, people)
-        good = await api.app.identity.tokens.validate(
+        good = await api.app.people.tokens.validate(
             api.token("Auditor", tenant=str(CONTOSO), version=version)
         )
         assert good.tenant_id == CONTOSO
@@ -63,7 +63,7 @@ class TestWhoIsLetIn:
 
     async def test_a_crowd_of_strangers_costs_one_statement(self, api: Caller, people: People) -> None:
         asked = 0
-        repository = api.app.identity.further_tenants._database
+        repository = api.app.people.further_tenants._database
         session = repository.session
 
         def counted(**options: Any) -> Any:

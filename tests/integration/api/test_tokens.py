@@ -75,20 +75,20 @@ async def test_a_tampered_token_is_refused(stranger: Caller) -> None:
 async def test_tokens_of_both_versions_tell_who_calls(stranger: Caller, version: str) -> None:
     oid = "6f1e5c0e-2222-4222-8222-222222222222"
     token = stranger.token("Admin", "Reader", oid=oid, version=version)
-    caller = await stranger.app.identity.tokens.validate(token)
+    caller = await stranger.app.people.tokens.validate(token)
     assert (caller.actor, caller.tenant_id, caller.app_only) == (f"user:{oid}", TENANT, False)
     assert {role.value for role in caller.roles} == {"Admin"}
 
 
 async def test_a_person_without_a_role_is_a_user(stranger: Caller) -> None:
-    caller = await stranger.app.identity.tokens.validate(stranger.token())
+    caller = await stranger.app.people.tokens.validate(stranger.token())
     assert {role.value for role in caller.roles} == {"User"}
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 async def test_an_application_with_a_role_has_access(stranger: Caller, version: str) -> None:
     token = stranger.token("Auditor", app_only=True, version=version)
-    caller = await stranger.app.identity.tokens.validate(token)
+    caller = await stranger.app.people.tokens.validate(token)
     assert caller.app_only
     assert caller.actor.startswith("app:")
     assert {role.value for role in caller.roles} == {"Auditor"}
@@ -96,7 +96,7 @@ async def test_an_application_with_a_role_has_access(stranger: Caller, version: 
 
 async def test_the_client_id_and_its_uri_are_the_same_audience(stranger: Caller) -> None:
     token = stranger.token(audience=AUDIENCE.removeprefix("api://"), version="2.0")
-    assert (await stranger.app.identity.tokens.validate(token)).tenant_id == TENANT
+    assert (await stranger.app.people.tokens.validate(token)).tenant_id == TENANT
 
 
 async def test_the_role_decides_which_operations_may_be_called(stranger: Caller) -> None:

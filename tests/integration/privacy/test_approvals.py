@@ -180,13 +180,13 @@ async def test_it_lapses_when_its_owner_was_not_seen_as_an_admin_for_30_days(
     api: Caller, people: People, over_ada: str, database: Database
 ) -> None:
     await approve(api, people, over_ada)
-    await api.app.approvals.watch.run()
+    await api.app.people.approval_watch.run()
     assert (await approval_of(api, people, over_ada))["status"] == "approved"
     async with database.session() as session:
         long_ago = datetime.now(UTC) - timedelta(days=31)
         bob = AdminSighting.object_id == people.bob.oid
         await session.execute(update(AdminSighting).where(bob).values(seen_at=long_ago))
-    await api.app.approvals.watch.run()
+    await api.app.people.approval_watch.run()
     assert (await approval_of(api, people, over_ada))["status"] == "lapsed"
 
 
@@ -210,7 +210,7 @@ async def test_after_its_end_nothing_runs_and_its_rows_are_closed(
     for what in ("runs", "verifications"):
         refused = await api("POST", f"v1/archive-configurations/{over_ada}/{what}", WINDOW, token=boss)
         problem(refused, 409, "mailbox_not_permitted")
-    await api.app.approvals.watch.run()
+    await api.app.people.approval_watch.run()
     assert (await approval_of(api, people, over_ada))["status"] == "ended"
     # A renewal needs another Admin's word again, and Ada is told.
     asked = await api("POST", f"v1/archive-configurations/{over_ada}/approval", {"days": 30}, token=boss)
@@ -234,7 +234,7 @@ async def test_where_there_is_no_other_admin_it_starts_after_seven_days_unless_t
     assert timedelta(days=6) < starts - datetime.now(UTC) <= timedelta(days=7)
     async with database.session() as session:
         await session.execute(update(MailboxApproval).values(starts_at=datetime.now(UTC)))
-    await api.app.approvals.watch.run()
+    await api.app.people.approval_watch.run()
     assert (await approval_of_own(api, boss))["status"] == "approved"
     assert made.status == 201
 
@@ -349,7 +349,7 @@ async def test_archives_made_before_learn_whose_their_calendars_are(
     next(
         each for each in mailbox.calendars.values() if each.name == "Team"
     ).owner_address = people.ada.address
-    await api.app.approvals.watch.run()
+    await api.app.people.approval_watch.run()
     asked = await approval_of(api, people, made["id"])
     assert (asked["status"], asked["person_id"]) == ("requested", str(people.ada.oid))
     problem(await start(api, made["id"], api.person(people.bob.oid, "Admin")), 409, "mailbox_not_permitted")

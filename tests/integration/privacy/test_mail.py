@@ -75,8 +75,8 @@ async def mail_health(api: Caller, people: People) -> dict[str, Any]:
 async def test_they_are_told_at_once_and_at_the_decision_and_how_to_object(
     api: Caller, people: People, clara: UUID, asked: str, database: Database
 ) -> None:
-    await api.app.notifications.mail.send_due()
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
+    await api.app.review.mail_sending.send_due()
     (mail,) = sent(api)
     assert mail["toRecipients"] == [{"emailAddress": {"address": CLARA}}]
     assert mail["body"]["contentType"] == "text"
@@ -84,7 +84,7 @@ async def test_they_are_told_at_once_and_at_the_decision_and_how_to_object(
     assert "for 90 days. An Admin decides; you may object." in text
     assert f"v1/mailbox-approvals/{asked}/object" in text
     await say(api, "approve", asked, people.admin)
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     assert [each["subject"] for each in sent(api)] == [
         "Somebody wants to archive your calendar",
         "Your calendar is archived",
@@ -113,7 +113,7 @@ async def test_she_signs_in_without_being_a_user_sees_it_and_objects(
         api, "objection/decide", asked, api.token("Admin"), goes_on=False, reason="Right you are"
     )
     assert decided.status == 200, decided.json
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     last = sent(api)[-1]["body"]["content"]
     assert "has ended. Reason: Right you are" in last
     # Whose mailbox nobody asks about is no user and no more.
@@ -128,12 +128,12 @@ async def test_a_lost_answer_does_not_send_it_twice(
     api: Caller, asked: str, database: Database, kind: str
 ) -> None:
     api.simulator.faults.add({"kind": kind, "match": POST, "times": 1})
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     (waiting,) = await rows(database)
     assert (waiting.state, waiting.uncertain, len(sent(api))) == ("waiting", True, 1)
     assert waiting.next_attempt_at > datetime.now(UTC) + timedelta(seconds=50)
     await due_now(database)
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     (row,) = await rows(database)
     assert (row.state, row.attempts, len(sent(api))) == ("sent", 2, 1)
 
@@ -145,20 +145,20 @@ async def test_a_sender_that_died_in_the_middle_does_not_send_it_twice(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.app.notifications.mail, "_sent", died)
+        patch.setattr(api.app.review.mail_sending, "_sent", died)
         with pytest.raises(asyncio.CancelledError):
-            await api.app.notifications.mail.send_due()
+            await api.app.review.mail_sending.send_due()
     # Nobody takes it while the first one may still be at it.
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     assert [row.state for row in await rows(database)] == ["sending"]
     await due_now(database)
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     assert [row.state for row in await rows(database)] == ["sent"]
     assert len(sent(api)) == 1
 
 
 async def test_two_instances_send_it_once(api: Caller, asked: str) -> None:
-    await asyncio.gather(*(api.app.notifications.mail.send_due() for _ in range(4)))
+    await asyncio.gather(*(api.app.review.mail_sending.send_due() for _ in range(4)))
     assert len(sent(api)) == 1
 
 
@@ -166,7 +166,7 @@ async def test_throttled_it_waits_as_long_as_graph_says(api: Caller, asked: str,
     api.simulator.faults.add(
         {"kind": "status", "status": 429, "retry_after": 1200, "match": POST, "times": 1}
     )
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     (row,) = await rows(database)
     assert (row.state, row.uncertain, sent(api)) == ("waiting", False, [])
     assert row.next_attempt_at >= row.updated_at + timedelta(seconds=1200)
@@ -177,7 +177,7 @@ async def test_what_cannot_be_sent_is_given_up_shown_and_keeps_the_approval_away
 ) -> None:
     assert (await mail_health(api, people))["status"] == "healthy"
     api.simulator.faults.add({"kind": "status", "status": 400, "match": POST, "times": 1})
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     (row,) = await rows(database)
     assert (row.state, row.body) == ("dead", "")
     shown = await mail_health(api, people)
@@ -190,7 +190,7 @@ async def test_it_is_given_up_after_its_last_try(api: Caller, asked: str, databa
     tries = 0
     while (await rows(database))[0].state == "waiting":
         await due_now(database)
-        await api.app.notifications.mail.send_due()
+        await api.app.review.mail_sending.send_due()
         tries += 1
         assert tries < 20
     (row,) = await rows(database)
@@ -201,10 +201,10 @@ async def test_without_a_mailbox_to_send_from_nothing_is_approved_and_the_reques
     api: Caller, people: People, clara: UUID, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = MailSenders(make_settings())
-    monkeypatch.setattr(api.app.approvals.decisions, "_senders", nobody)
-    monkeypatch.setattr(api.app.notifications.mail, "_senders", nobody)
+    monkeypatch.setattr(api.app.people.approval_decisions, "_senders", nobody)
+    monkeypatch.setattr(api.app.review.mail_sending, "_senders", nobody)
     asked = await ask(api, people)
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     assert [row.state for row in await rows(database)] == ["waiting"]
     problem(await say(api, "approve", asked, people.admin), 409, "person_cannot_be_told")
     # The person of whom it is may agree all the same: they know.
@@ -226,12 +226,12 @@ async def test_unopposed_it_starts_seven_days_after_they_were_told(
     async def after_a_week() -> str:
         async with database.session() as session:
             await session.execute(update(MailboxApproval).values(starts_at=datetime.now(UTC)))
-        await api.app.approvals.watch.run()
+        await api.app.people.approval_watch.run()
         return str((await api("GET", "v1/mailbox-approvals", token=boss)).json["items"][0]["status"])
 
     # The mail could not be sent for a week: nobody told her yet.
     assert await after_a_week() == "requested"
-    await api.app.notifications.mail.send_due()
+    await api.app.review.mail_sending.send_due()
     assert await after_a_week() == "requested"
     async with database.session() as session:
         await session.execute(update(OutgoingMail).values(sent_at=datetime.now(UTC) - timedelta(days=7)))

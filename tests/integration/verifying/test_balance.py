@@ -110,7 +110,7 @@ async def test_what_words_decide_about_is_one_number_for_others(world: World, ve
     shown = VerificationResource.of(verified, own=False).explained
     assert shown is not None
     assert shown.records_without_copy == {"set_aside": 7}
-    assert not await verifier.app.verifying.verifications.reads_own(world.admin, verified)
+    assert not await verifier.app.archiving.verifications.reads_own(world.admin, verified)
 
 
 @pytest.mark.parametrize("seed", range(5))

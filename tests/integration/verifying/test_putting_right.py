@@ -51,12 +51,12 @@ class TestPutBack:
         verified, finding = await verifier.missing()
         wanted = world.admin, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="twice"):
-            first = await verifier.app.verifying.restoring.put_back(*wanted)
-            second = await verifier.app.verifying.restoring.put_back(*wanted)
+            first = await verifier.app.archiving.copy_restoring.put_back(*wanted)
+            second = await verifier.app.archiving.copy_restoring.put_back(*wanted)
         assert (first.run.id, second.created) == (second.run.id, False)
         await verifier.run(first.run.id)
         with telemetry.bind(caller=world.admin, correlation="twice"), pytest.raises(Conflict):
-            await verifier.app.verifying.restoring.put_back(*wanted)
+            await verifier.app.archiving.copy_restoring.put_back(*wanted)
         assert set((await world.copies_by_key()).values()) == {1}
 
     async def test_one_that_was_cancelled_before_it_began_may_be_asked_for_again(
@@ -65,7 +65,7 @@ class TestPutBack:
         verified, finding = await verifier.missing()
         wanted = world.admin, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="cancel"):
-            first = await verifier.app.verifying.restoring.put_back(*wanted)
+            first = await verifier.app.archiving.copy_restoring.put_back(*wanted)
             await verifier.app.archiving.runs.cancel(world.admin, first.run.id)
         run = await verifier.put_back(verified, finding)
         assert (run.id != first.run.id, run.state) == (True, "completed")
@@ -82,7 +82,7 @@ class TestPutBack:
         runs = set()
         with telemetry.bind(caller=world.admin, correlation="both"):
             for finding in await verifier.findings(verified):
-                started = await verifier.app.verifying.restoring.put_back(
+                started = await verifier.app.archiving.copy_restoring.put_back(
                     world.admin, verified.id, finding.id
                 )
                 runs.add(started.run.id)

@@ -65,8 +65,8 @@ async def test_what_was_found_is_told_once_and_nothing_found_to_who_asked(
     await world.delete((await world.copy("Meeting 0"))["id"])
     await world.edit((await world.copy("Meeting 1"))["id"], subject="Meeting 1, as it was")
     found = await verifier.verify()
-    async with verifier.app.verifying.verifications.acting_for(found.id):
-        await verifier.app.verifying.verifications.finish(found.id, None)
+    async with verifier.app.archiving.verifications.acting_for(found.id):
+        await verifier.app.archiving.verifications.finish(found.id, None)
     told = await world.rows(
         "SELECT * FROM notifications WHERE resource_type = 'verification' ORDER BY created_at"
     )
@@ -83,9 +83,9 @@ async def test_a_verification_that_could_not_continue_is_reported(world: World, 
     await world.open(meetings(1))
     await world.archive()
     verification = await verifier.request()
-    assert (await verifier.app.verifying.verifications.begin(verification.id)).mine
-    async with verifier.app.verifying.verifications.acting_for(verification.id):
-        await verifier.app.verifying.verifications.finish(verification.id, "it took too long")
+    assert (await verifier.app.archiving.verifications.begin(verification.id)).mine
+    async with verifier.app.archiving.verifications.acting_for(verification.id):
+        await verifier.app.archiving.verifications.finish(verification.id, "it took too long")
     (row,) = await world.rows("SELECT * FROM notifications WHERE resource_type = 'verification'")
     assert (row["class"], row["state"]) == ("run_failed", "failure")
 
@@ -172,7 +172,7 @@ async def test_a_second_attempt_supersedes_the_first_and_doubles_nothing(
     await world.archive()
     await world.delete((await world.copy("Meeting 0"))["id"])
     verification = await verifier.request()
-    assert (await verifier.app.verifying.verifications.begin(verification.id)).mine
+    assert (await verifier.app.archiving.verifications.begin(verification.id)).mine
     await verifier.compare(verification.id)
     # As after a crash: the same range is compared once more.
     async with world.database.session() as session:

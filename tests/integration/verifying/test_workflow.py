@@ -150,7 +150,7 @@ async def test_a_calendar_that_does_not_answer_is_asked_again_later(world: World
     await world.open([event("Meeting", DAY)])
     await world.archive()
     verification = await verifier.request()
-    assert (await verifier.app.verifying.verifications.begin(verification.id)).mine
+    assert (await verifier.app.archiving.verifications.begin(verification.id)).mine
     read = {"method": "GET", "path_regex": "calendarView"}
     trouble = {"kind": "status", "status": 503, "code": "ErrorInternalServerTransientError", "times": 50}
     world.simulator.faults.add({"match": read, **trouble, "retry_after": 60})

@@ -34,28 +34,28 @@ class Verifier:
     async def request(self, start: datetime | None = None, end: datetime | None = None) -> Verification:
         """Ask for a verification as an admin."""
         with telemetry.bind(caller=self.world.admin, correlation="verify"):
-            asked = await self.app.verifying.verifications.request(
+            asked = await self.app.archiving.verifications.request(
                 self.world.admin, self.world.configuration_id, start, end
             )
         return asked.verification
 
     async def compare(self, verification_id: UUID) -> CompareProgress:
         """One round."""
-        async with self.app.verifying.verifications.acting_for(verification_id):
-            return await self.app.verifying.verifications.compare(verification_id)
+        async with self.app.archiving.verifications.acting_for(verification_id):
+            return await self.app.archiving.verifications.compare(verification_id)
 
     async def drive(self, verification_id: UUID) -> Verification:
         """Begin, compare and finish."""
-        assert (await self.app.verifying.verifications.begin(verification_id)).mine
+        assert (await self.app.archiving.verifications.begin(verification_id)).mine
         for _ in range(20):
             progress = await self.compare(verification_id)
             if not progress.remaining:
                 break
-        async with self.app.verifying.verifications.acting_for(verification_id):
-            await self.app.verifying.verifications.finish(
+        async with self.app.archiving.verifications.acting_for(verification_id):
+            await self.app.archiving.verifications.finish(
                 verification_id, progress.refused, gone=progress.gone
             )
-        return await self.app.verifying.verifications.get(self.world.admin, verification_id)
+        return await self.app.archiving.verifications.get(self.world.admin, verification_id)
 
     async def verify(self, start: datetime | None = None, end: datetime | None = None) -> Verification:
         """A whole verification."""
@@ -83,7 +83,7 @@ class Verifier:
 
     async def findings(self, verification: Verification) -> list[VerificationFinding]:
         """All it found."""
-        told = await self.app.verifying.verifications.findings(
+        told = await self.app.archiving.verifications.findings(
             self.world.admin, verification.id, None, None, 1000
         )
         found = told.page
@@ -96,7 +96,7 @@ class Verifier:
     async def put_back(self, verification: Verification, finding: VerificationFinding) -> ArchiveRun:
         """Ask for it, and let the run do it."""
         with telemetry.bind(caller=self.world.admin, correlation="put back"):
-            started = await self.app.verifying.restoring.put_back(
+            started = await self.app.archiving.copy_restoring.put_back(
                 self.world.admin, verification.id, finding.id
             )
         await self.run(started.run.id)
@@ -105,7 +105,9 @@ class Verifier:
     async def adopt(self, verification: Verification, finding: VerificationFinding) -> VerificationFinding:
         """Take an edit over."""
         with telemetry.bind(caller=self.world.admin, correlation="adopt"):
-            return await self.app.verifying.restoring.adopt(self.world.admin, verification.id, finding.id)
+            return await self.app.archiving.copy_restoring.adopt(
+                self.world.admin, verification.id, finding.id
+            )
 
     async def run(self, run_id: UUID) -> list[str]:
         """Drive an archive run through its activities; the instances that it started in the end."""
