@@ -102,10 +102,10 @@ def source_event(item: EventItem) -> SourceEvent:
         elif kind is EventType.OCCURRENCE:
             # An occurrence that is no exception is in its slot.
             original_start = start
-        if item.created_date_time:
-            entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
         if item.last_modified_date_time:
             changed_at = datetime.fromisoformat(item.last_modified_date_time).astimezone(UTC)
+    if item.created_date_time:
+        entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
     body, location, response = item.body, item.location, item.response_status
     organizer, attendees = item.organizer, item.attendees
     return SourceEvent(

@@ -51,7 +51,7 @@ class SourceEvent(EventContent, frozen=True, gc=False):
     masked: bool = False
     #: The date of the slot in the zone of the series, if known (``occurrenceId``).
     original_date: date | None = None
-    #: When an occurrence's series was entered. None for other events, or if it is not known.
+    #: When the event or its series was entered. None if it is not known.
     entered_at: datetime | None = None
     #: When an occurrence or its series was changed last. None for other events, or if it is not known.
     changed_at: datetime | None = None

@@ -1,5 +1,7 @@
 """Duplicates that take over the copy of their representative (domain.md 2.9)."""
 
+from collections.abc import Mapping
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
@@ -33,3 +35,15 @@ def inherited_from(row: MapRow, read: ReadEvent) -> str | None:
     if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
         return None
     return row.merged_into
+
+
+async def without_representative[T](
+    session: AsyncSession, context: RunContext, inherited: Mapping[str, tuple[str, T]]
+) -> dict[str, T]:
+    """Duplicates whose representative's row was given to another event: they are as good as new.
+
+    ``inherited`` has, by source key, the representative's key and something about the duplicate.
+    """
+    former = sorted({representative for representative, _ in inherited.values()})
+    rows = await context.archived_events(session).by_keys(former)
+    return {key: each for key, (representative, each) in inherited.items() if representative not in rows}

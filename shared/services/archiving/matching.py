@@ -27,13 +27,14 @@ from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings
-from shared.services.archiving.inheriting import hand_to_heir, inherited_from
+from shared.services.archiving.inheriting import hand_to_heir, inherited_from, without_representative
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.read_page import ReadPage
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
 from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.stale_pages import STALE_FOR, shown_twice
 from shared.services.archiving.taking_over import TakingOver
 
 # Duplicates are handed on separately, before anything is matched (domain.md 2.9).
@@ -68,7 +69,11 @@ class SourceMatcher:
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self._matched: set[str] = set()
-        self._inherited: set[str] = set()
+        #: Unchanged duplicates of this reading by key, with their representative.
+        self._inherited: dict[str, tuple[str, tuple[str, MeetingFacts]]] = {}
+        self._late: set[str] = set()
+        #: ``_late`` are the new events that were entered after this instant: pages may be stale about them.
+        self._fresh_from = ports.clock.now()
         #: The events that questions are about, or may be about, by key.
         self._watched: dict[str, SourceEvent] = {}
         #: Keys of modifications whose meeting still exists, though no page shows it near them (4.6).
@@ -84,6 +89,8 @@ class SourceMatcher:
 
     def reader(self, dragged: DraggedMeetings, resets: SeriesResets) -> SourceReader:
         """The reader for the next reading, with the events that are known to wait."""
+        self._inherited, self._late = {}, set()
+        self._fresh_from = self._ports.clock.now() - STALE_FOR
         reader = SourceReader(
             self._ports,
             self._context,
@@ -120,11 +127,17 @@ class SourceMatcher:
             if held and key not in self._matched:
                 self.doubts.waiting.add(key)
                 reads[key] = replace(read, waits=True)
-            if row is None or held or key in page.bare:
-                facts = meeting_facts(read.event, key, self._context.window.zone)
-                self._new[key] = read.event.id, facts
-            elif (former := inherited_from(row, read)) is not None:
-                self._inherited.add(former)
+            former = None if row is None else inherited_from(row, read)
+            new = row is None or held or key in page.bare or key not in page.known
+            if not new and former is None:
+                continue
+            each = read.event.id, meeting_facts(read.event, key, self._context.window.zone)
+            if former is not None and not new:
+                self._inherited[key] = former, each
+                continue
+            self._new[key] = each
+            if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
+                self._late.add(key)
         watched = self.doubts.waiting | self.doubts.events
         self._watched |= {key: reads[key].event for key in watched & reads.keys()}
         return replace(page, reads=reads)
@@ -132,6 +145,11 @@ class SourceMatcher:
     async def match(self, met: Container[str]) -> bool:
         """Match new events with gone rows. Returns whether the pages must be read once more."""
         new, self._new = self._new, {}
+        if await shown_twice(self._ports, self._context, self.unread, new, self._late):
+            return True
+        if self._inherited:
+            async with self._turn.session() as session:
+                new |= await without_representative(session, self._context, self._inherited)
         self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
@@ -162,6 +180,9 @@ class SourceMatcher:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
                 await TakingOver(self._ports, self._context).take(session, elsewhere)
                 await self._context.identities(session).delete_bare([pair.event for pair in pairs])
+                # A row that was written once stays, and its event is decided by it.
+                kept = await self._context.archived_events(session).by_keys([pair.event for pair in pairs])
+                pairs = [pair for pair in pairs if pair.event not in kept]
                 for pair in pairs:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
             self.doubts.repointed(pairs)
@@ -211,6 +232,7 @@ class SourceMatcher:
     async def _unmet(self, met: Container[str]) -> dict[str, MapRow]:
         """Rows of the window and its margins whose source no page showed."""
         unmet: dict[str, MapRow] = {}
+        inherited = {former for former, _ in self._inherited.values()}
         after: MapRow | None = None
         start, end = self._context.window.read_range
         while True:
@@ -221,7 +243,7 @@ class SourceMatcher:
                 for row in rows
                 # A copy that an unchanged duplicate inherits causes no question: duplicates come first
                 # (domain.md 2.9).
-                if not (row.source_key in met or row.source_key in self._inherited)
+                if not (row.source_key in met or row.source_key in inherited)
                 and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:

@@ -5,7 +5,7 @@ Events of a changed series are reduced to the changes that their copies take (2.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +33,7 @@ from shared.services.archiving.read_page import ReadPage, known_event
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, should_have_shown
+from shared.services.archiving.stale_pages import STALE_FOR
 
 
 class Whereabouts(Enum):
@@ -44,10 +45,6 @@ class Whereabouts(Enum):
     HERE = auto()
     #: It could not be read, or a read by id finds it where a page should have shown it. Then one is stale.
     UNKNOWN = auto()
-
-
-#: A read may be stale by at most this time (design.md, Archive).
-STALE_FOR = timedelta(minutes=1)
 
 
 class SourceReader:

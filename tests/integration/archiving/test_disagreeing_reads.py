@@ -240,3 +240,40 @@ async def test_a_plan_whose_readings_go_to_and_fro_is_tried_again_and_makes_no_s
     assert await starts(world) == ["2026-03-02T09:00"]
     await world.archive()
     assert await world.subjects() == ["Review"]
+
+
+async def test_a_reading_that_shows_a_meeting_before_and_after_it_was_entered_again_archives_it_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Review", NINE, 60, categories=["Acme - billable"])])
+    read_window = CalendarAdapter.read_window
+    (calendar,) = await world.rows("SELECT source_calendar_id FROM archive_configurations")
+    window = NINE - HOUR, NINE + HOUR
+    shown = world.calendars.read_window(str(world.person_id), calendar["source_calendar_id"], *window)
+    stale = [page async for page in shown]
+    await world.delete((await world.source("Review"))["id"])
+    entered = f"{world.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    await world.add(event("Review", NINE, 60, createdDateTime=entered))
+
+    async def stale_first(*arguments: Any) -> AsyncGenerator[list[SourceEvent]]:
+        while stale:
+            yield stale.pop()
+        async for page in read_window(*arguments):
+            yield page
+
+    monkeypatch.setattr(CalendarAdapter, "read_window", stale_first)
+    report = await world.archive()
+    assert (report["archived"], adds_up(report)) == (1, True)
+    assert await starts(world) == ["2026-03-02T09:00"]
+
+
+async def test_a_duplicate_without_representative_is_matched_as_a_new_event(world: World) -> None:
+    await world.open([event("Review", NINE, 60), event("Review", NINE, 60)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    await world.edit(merged["source_id"], recurrence=recurrence(NINE, 2))
+    await world.archive()
+    await world.edit(merged["source_id"], recurrence=None)
+    await world.archive()
+    assert [start for start in await starts(world) if start.startswith("2026-03-02")] == ["2026-03-02T09:00"]
