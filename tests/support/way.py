@@ -19,7 +19,12 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("shared/services/archiving", "shared/domain/planning", "shared/domain/copies")
+ROOMS = (
+    "shared/services/archiving",
+    "shared/domain/planning",
+    "shared/domain/copies",
+    "shared/domain/appointments",
+)
 # A tool id that neither debuggers nor coverage use.
 _TOOL = 4
 _DEPTH = 7

@@ -145,7 +145,7 @@ class SourceMatcher:
     async def match(self, met: Container[str]) -> bool:
         """Match new events with gone rows. Returns whether the pages must be read once more."""
         new, self._new = self._new, {}
-        if await shown_twice(self._ports, self._context, self.unread, new, self._late):
+        if self._late and await shown_twice(self._ports, self._context, self.unread, new, self._late):
             return True
         if self._inherited:
             async with self._turn.session() as session:
