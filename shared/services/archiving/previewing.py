@@ -18,7 +18,9 @@ from shared.database.repositories.configurations.archive_configurations import A
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.caller import Caller
 from shared.domain.planning.archive_plan import Decision, PlannedGroup
-from shared.domain.planning.decision import Action, Unchanged
+from shared.domain.planning.decision import Action, Consume, LeaveOut, Merge, Unchanged, times_of
+from shared.domain.planning.modifications import ModifiedTimes
+from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
@@ -52,6 +54,25 @@ class PreviewedEvent:
     #: Start of the source event, UTC, as is ``end``.
     start: datetime
     end: datetime
+
+    @property
+    def archived_times(self) -> ModifiedTimes | None:
+        """The times that modifications give to the copy, if any."""
+        return None if self.decision is None else times_of(self.decision)
+
+    @property
+    def merged_into(self) -> str | None:
+        """The source key of the representative, or of the meeting that consumes it."""
+        match self.decision:
+            case Merge(representative=key) | Consume(meeting=key):
+                return key
+            case _:
+                return None
+
+    @property
+    def reason(self) -> LeftOut | None:
+        """Why it is left out, if it is."""
+        return self.decision.reason if isinstance(self.decision, LeaveOut) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.domain.planning.decision import Consume, LeaveOut, Merge, times_of
 from shared.schemas import archive_plans, base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import WRITERS, GraphAccess, Ownership
 
 if TYPE_CHECKING:
-    from shared.domain.planning.decision import Decision
     from shared.services.archiving.previewing import Preview, PreviewedEvent
 
 blueprint = new_blueprint()
@@ -84,7 +82,7 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
             merged_into=None,
             reason_code=None,
         )
-    times = times_of(decision)
+    times = event.archived_times
     return archive_plans.PlannedEvent(
         source_key=decision.source_key,
         action=decision.action,
@@ -93,14 +91,6 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
         end=event.end,
         archived_start=times.start if times else None,
         archived_end=times.end if times else None,
-        merged_into=_merged_into(decision),
-        reason_code=decision.reason if isinstance(decision, LeaveOut) else None,
+        merged_into=event.merged_into,
+        reason_code=event.reason,
     )
-
-
-def _merged_into(decision: Decision) -> str | None:
-    match decision:
-        case Merge(representative=key) | Consume(meeting=key):
-            return key
-        case _:
-            return None
