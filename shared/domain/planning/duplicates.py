@@ -1,6 +1,7 @@
 """Finds duplicates among events of one start. One is archived, the others merged (domain.md 2.9)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 
 from shared.domain.planning.candidate import Candidate
 from shared.domain.planning.decision import Merge, merge
@@ -29,7 +30,9 @@ def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], li
         if waiting and not any(_claims(candidate) for candidate in group):
             merges += [merge(candidate, waiting) for candidate in group]
             continue
-        own = [candidate for candidate in group if _claims(candidate)] or [min(group, key=_succession)]
+        keys = {candidate.facts.key for candidate in group}
+        own = [candidate for candidate in group if _claims(candidate)]
+        own = own or [min(group, key=partial(_succession, keys))]
         keys = {candidate.facts.key for candidate in own}
         standing += own
         merges += [merge(candidate, keys) for candidate in group if candidate.facts.key not in keys]
@@ -45,9 +48,13 @@ def _claims(candidate: Candidate) -> bool:
     return creating or known.state is ArchivedEventState.REMOVED_BY_OWNER
 
 
-def _succession(candidate: Candidate) -> tuple[int, str]:
-    """Who represents a group without a copy: the present representative, else who may take over."""
+def _succession(keys: Collection[str], candidate: Candidate) -> tuple[int, bool, str]:
+    """Who represents a group without a copy: the present representative, else who may take over.
+
+    Who was merged into an event outside the group (``keys``) comes first, because that one may have a copy.
+    """
     known = candidate.known
     if known is None:
-        return 2, candidate.facts.key
-    return int(known.state is ArchivedEventState.MERGED), candidate.facts.key
+        return 2, False, candidate.facts.key
+    merged = known.state is ArchivedEventState.MERGED
+    return int(merged), merged and known.merged_into in keys, candidate.facts.key

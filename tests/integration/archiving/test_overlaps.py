@@ -321,3 +321,17 @@ async def test_a_decision_about_a_group_ends_where_another_group_takes_it_in(wor
     statuses = {group["status"] for group in await world.groups()}
     assert statuses == {"merged", "recorded"}
     assert await world.rows(left_out) == []
+
+
+async def test_what_a_decision_left_out_counts_again_when_the_overlap_vanishes(world: World) -> None:
+    await world.open(pair())
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Early"))
+    left_out = "SELECT subject FROM appointments WHERE excluded = 'resolution'"
+    assert [row["subject"] for row in await world.rows(left_out)] == ["Late"]
+    away = event("x", NINE + 8 * HOUR, 60)
+    await world.edit((await world.source("Early"))["id"], start=away["start"], end=away["end"])
+    await world.archive()
+    assert [group["status"] for group in await world.groups()] == ["closed"]
+    assert await world.rows(left_out) == []

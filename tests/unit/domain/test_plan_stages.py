@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from shared.domain.events.revision import revision
 from shared.domain.planning.archive_plan import Planner
+from shared.domain.planning.candidate import KnownEvent
 from shared.domain.planning.decision import (
     Action,
     Consume,
@@ -111,6 +112,20 @@ def test_duplicates_wait_with_what_waits_unless_one_is_archived() -> None:
         d.source_key: d for d in [*plan.feed([MEETING, waiting], rows).decisions, *plan.close().decisions]
     }
     assert (decided["s:m"].action, decided["s:twin"].action) == (Action.UNCHANGED, Action.FLAG)
+
+
+def test_the_duplicate_of_a_vanished_representative_comes_before_those_merged_into_it() -> None:
+    first, later = replace(MEETING, id="z"), replace(MEETING, id="a")
+    merged = ArchivedEventState.MERGED
+    rows = {
+        "s:z": KnownEvent("s:z", merged, revision(first), "s:gone", pending=False, has_copy=False),
+        "s:a": KnownEvent("s:a", merged, revision(later), "s:z", pending=False, has_copy=False),
+    }
+    plan = Planner(WINDOW, policies=AUTO)
+    decided = {d.source_key: d for d in [*plan.feed([first, later], rows).decisions, *plan.close().decisions]}
+    represents, follows = decided["s:z"], decided["s:a"]
+    assert isinstance(represents, Create)
+    assert (represents.formerly, follows.action) == ("s:gone", Action.MERGE)
 
 
 def test_what_is_no_day_of_its_series_takes_part_in_nothing() -> None:

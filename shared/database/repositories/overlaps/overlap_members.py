@@ -323,11 +323,17 @@ class OverlapMemberRepository:
         await self._session.execute(_FORGET_RECORDS, self._scope)
 
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
-        """Close groups whose overlap vanished, except those with a member whose source is gone (5.9)."""
+        """Close groups whose overlap vanished, except those with a member whose source is gone (5.9).
+
+        What a decision about them left out counts again.
+        """
         if not groups:
             return []
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
-        return list(result.scalars())
+        closed = list(result.scalars())
+        if closed:
+            await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": closed, "now": now})
+        return closed
 
     async def recorded(self, keys: Sequence[str]) -> dict[str, AppointmentRecord]:
         """The records of events that wait without a copy, by source key."""
