@@ -187,7 +187,10 @@ class MeetingEdits:
             return
         by = timedelta(minutes=15 * self._rng.choice((-90, -8, -4, -2, 2, 4, 8, 90)))
         entry = copied(event) | shifted(event, by)
-        number, certain = self._person.about(event), self._person.is_untouched(event) and _is_near(event, by)
+        number, certain = (
+            self._person.about(event),
+            self._person.is_untouched(event) and stays_on_its_day(event, by),
+        )
         self._person.delete(event)
         self._person.enter(entry)
         if certain and entry["showAs"] != "free" and modifies(entry["subject"]) is None:
@@ -221,9 +224,3 @@ class MeetingEdits:
         if self._rng.random() < 0.7:
             return {}
         return {"organizer": {"emailAddress": {"address": "carla@example.test", "name": "Carla"}}}
-
-
-def _is_near(event: Event, by: timedelta) -> bool:
-    """Whether its owner is asked: it stays on its local date in every archive, or both times are past."""
-    end = datetime.fromisoformat(raw_json(event)["end"]["dateTime"]).replace(tzinfo=UTC)
-    return max(end, end + by) < EPOCH - timedelta(days=1) or stays_on_its_day(event, by)
