@@ -24,6 +24,6 @@ def session_failure(error: PoolTimeout | DBAPIError, patience: float) -> AdminAs
 def _passing(error: DBAPIError) -> Unavailable | None:
     detail = failures.BROKEN if error.connection_invalidated else None
     if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        # A migration changed a table, so a cached statement failed. SQLAlchemy then empties its cache.
+        # A migration changed a table, so a prepared statement is stale. SQLAlchemy has cleared its cache.
         detail = failures.UPGRADED
     return failures.passing(str(getattr(error.orig, "sqlstate", None) or ""), detail)

@@ -3,6 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-#: Three kinds of values are open by nature. What an audit entry says differs by action. The form of a body
-#: that is sent is the receiver's. What a codec reads is not yet known to be what it expects.
+#: Three kinds of values have no fixed fields here. The details of an audit entry depend on its action. The
+#: receiver of a body defines it. The input of a codec is not validated yet.
 type JsonObject = Mapping[str, Any]

@@ -18,7 +18,7 @@ from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models.runs import ArchiveRun
-    from shared.database.repositories.archiving.archive_operations import WriteProblem
+    from shared.database.repositories.archiving.listed_operations import WriteProblem
 
 _RUN_COLUMNS = (
     *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "cancel_requested"),

@@ -13,7 +13,7 @@ from tests.simulation.requesting import Requests
 
 #: In one world of this many whose archive is a calendar of the mailbox.
 _EVERY: Final = 6
-#: How often the owner asks at most: faults may end a rebuild before every copy is there.
+#: The owner repeats the request at most this often. A fault may end a rebuild before all copies exist.
 _MOST_REQUESTS: Final = 30
 
 

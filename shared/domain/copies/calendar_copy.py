@@ -27,7 +27,7 @@ class Copy:
     etag: str
     archive_key: str
     revision: str
-    #: ``ArchiveSource``, parsed. Empty if absent or unreadable. People can change it, so nothing is certain.
+    #: ``ArchiveSource``, parsed. Empty if it is absent or unreadable. People can change it.
     source: JsonObject
     #: UTC.
     created: datetime

@@ -53,7 +53,7 @@ class KnownEvent:
     modifications: tuple[Modification, ...] = ()
     #: Not written because the owner had edited the copy. A retry would be refused again.
     conflict_revision: str | None = None
-    #: Without a copy: its creation may be sent already, or soon. False for rows of a plan that ended early.
+    #: If there is no copy: a write may be planned or in flight. False for rows of a plan that ended early.
     under_way: bool = True
 
     @property

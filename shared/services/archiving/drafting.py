@@ -79,7 +79,7 @@ class Drafted:
     aside: list[SetAside]
     #: Source keys of rows that have their own copies again.
     present: list[str]
-    #: By source key: what is decided again when it is known what became of the former key.
+    #: By source key: decisions to repeat after the former representative was looked up.
     heirs: dict[str, Create | Flag]
 
 

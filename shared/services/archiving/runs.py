@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.listed_operations import ListedOperationRepository
 from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.identity.caller import Caller
@@ -93,7 +93,7 @@ class ArchiveRunService:
             if run is None:
                 raise NotFound("there is no such archive run")
             own = await reads_own(session, access, run.configuration_id)
-            rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
+            rows = await ListedOperationRepository(session, run.owner_id).of_run(
                 run_id,
                 query.status,
                 (after.number, after.id) if after else None,

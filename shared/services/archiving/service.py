@@ -12,11 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archiving.archive_operations import (
-    ArchiveOperationRepository,
-    WriteProblem,
-)
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.listed_operations import ListedOperationRepository, WriteProblem
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.jobs.jobs import JobRepository
 from shared.domain.identity.caller import Caller
@@ -164,13 +162,14 @@ class ArchivingService:
             if run is None:
                 raise NotFound("there is no such archive run")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
+            listed = ListedOperationRepository(session, run.owner_id)
             own = await reads_own(session, access, run.configuration_id)
             # Others do not see the number of private events while it may still grow (6.3).
             private = None if own else False
             return RunView(
                 run,
                 await operations.counts(run_id, private=private),
-                await operations.problems(run_id, MAX_PROBLEMS, private=private),
+                await listed.problems(run_id, MAX_PROBLEMS, private=private),
                 self._ports.clock.now(),
                 own,
             )

@@ -43,7 +43,8 @@ class Whereabouts(Enum):
     LEFT = auto()
     #: It exists, at another time or in a calendar that another configuration archives.
     HERE = auto()
-    #: It could not be read, or a read by id finds it where a page should have shown it. Then one is stale.
+    #: It could not be read. Or a page does not show it although a read by id says that it is there: one of
+    #: the two reads is stale.
     UNKNOWN = auto()
 
 

@@ -13,6 +13,7 @@ from shared.database.models.verifications import VerificationFinding
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.verifying.listed_findings import ListedFindingRepository
 from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifying.verifications import VerificationRepository
 from shared.domain.appointments.appointment_record import AppointmentRecord
@@ -148,7 +149,7 @@ class CopyRestoring:
         wanted = verification_id, finding_id
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, *wanted)
-            if not await VerificationFindingRepository(session).shown_to(caller.person, [finding.id]):
+            if not await ListedFindingRepository(session).shown_to(caller.person, [finding.id]):
                 raise Forbidden("a private event is for its person to decide on", code="private_event")
             if finding.kind != FindingKind.EDITED:
                 raise Conflict("only an edit can be adopted", code="not_edited")

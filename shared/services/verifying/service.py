@@ -15,6 +15,7 @@ from shared.database.models.verifications import Verification, VerificationFindi
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.verifying.listed_findings import ListedFindingRepository
 from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifying.verifications import VerificationRepository
 from shared.domain.calendars.calendar_authorisation import Objection
@@ -134,7 +135,7 @@ class VerificationService:
             access = await Access.of(session, caller)
             viewer = await viewing_as(session, access, found.configuration_id)
             place = (after.instant, after.id) if after else None
-            findings = VerificationFindingRepository(session)
+            findings = ListedFindingRepository(session)
             rows = await findings.of_verification(verification_id, kind, place, limit + 1, viewer=viewer)
             shown = await findings.shown_to(viewer, [row.id for row in rows])
             subjects = await findings.subjects_of(shown)

@@ -107,7 +107,6 @@ class TestClaim:
         assert await stranger.forgotten(later, 20) == []
         assert await stranger.sent() == 0
         assert await stranger.counts(run.id) == {}
-        assert await stranger.problems(run.id, 10) == []
         assert await stranger.remaining(run.id, OperationState.PLANNED) == 0
         assert await stranger.open_keys(uuid.uuid4()) == frozenset()
         await stranger.unsend([sent.id])
@@ -233,52 +232,22 @@ class TestChange:
         assert (made["planned"].payload, made["planned"].finished_at) == (None, START)
         assert made["sent"].payload is not None
 
-    async def test_counts_and_problems(
+    async def test_counts(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun
     ) -> None:
-        for state in ("done", "done", "planned", "cancelled"):
+        for state in ("done", "done", "planned", "cancelled", "failed", "sent"):
             await make.operation(run, state=state)
-        problems = [
-            await make.operation(run, state=state, error_code=code, action=action)
-            for state, code, action in (
-                ("failed", "ErrorInvalid", "create"),
-                ("conflict", "edited_by_owner", "update"),
-                ("sent", None, "create"),
-                ("done", "extra_copies", "create"),
-            )
-        ]
+        await make.operation(run, state="conflict", action="update")
         await make.operation(state="failed")
         assert await operations.counts(run.id) == {
-            (OperationAction.CREATE, OperationState.DONE): 3,
+            (OperationAction.CREATE, OperationState.DONE): 2,
             (OperationAction.CREATE, OperationState.PLANNED): 1,
             (OperationAction.CREATE, OperationState.CANCELLED): 1,
             (OperationAction.CREATE, OperationState.FAILED): 1,
             (OperationAction.CREATE, OperationState.SENT): 1,
             (OperationAction.UPDATE, OperationState.CONFLICT): 1,
         }
-        assert [row.id for row in await operations.problems(run.id, 10)] == [row.id for row in problems]
-        assert len(await operations.problems(run.id, 2)) == 2
-        assert await operations.remaining(run.id, OperationState.DONE) == 3
-
-
-class TestReading:
-    """What people see of a run's writes."""
-
-    async def test_the_writes_of_a_run_are_paged_in_the_order_of_the_calendar(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        third, first, second = [await make.operation(run, position=n, state="done") for n in (3, 1, 1)]
-        failed = await make.operation(run, position=2, state="failed")
-        await make.operation(run, position=0, state="draft")
-        await make.operation(position=0, state="done")
-        page = await operations.of_run(run.id, None, None, 2)
-        assert {row["id"] for row in page} == {first.id, second.id}
-        after = (page[-1]["position"], page[-1]["id"])
-        rest = await operations.of_run(run.id, None, after, 2)
-        assert [row["id"] for row in rest] == [failed.id, third.id]
-        assert [row["id"] for row in await operations.of_run(run.id, "failed", None, 9)] == [failed.id]
-        assert await _of_stranger(session, run).of_run(run.id, None, None, 9) == []
-        assert {"payload", "record"}.isdisjoint(page[0])
+        assert await operations.remaining(run.id, OperationState.DONE) == 2
 
     async def test_planned_again_by_a_run_that_is_over_it_is_cancelled(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession

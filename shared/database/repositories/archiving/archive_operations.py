@@ -6,10 +6,9 @@ from operator import itemgetter
 from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.operation_queries import OF_RUN, PROBLEMS
 from shared.database.prepared import PreparedWrite
 from shared.database.repositories.base import json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
@@ -213,20 +212,6 @@ class OperationRow(DraftRow):
     margin: NotRequired[bool]
 
 
-class WriteProblem(NamedTuple):
-    """A write that needs attention, with the name of its event."""
-
-    id: UUID
-    source_key: str
-    action: str
-    state: str
-    error_code: str | None
-    error_detail: str | None
-    subject: str | None
-    appointment_id: UUID | None
-    start: datetime
-
-
 class WriteDraft(NamedTuple):
     """The content of a draft, as in ``DraftRow``."""
 
@@ -394,35 +379,3 @@ class ArchiveOperationRepository:
         parameters = {"run": run_id, "margin": margin, "private": private}
         result = await self._session.execute(_COUNTS, self._scope | parameters)
         return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
-
-    async def of_run(
-        self,
-        run_id: UUID,
-        state: str | None,
-        after: tuple[int, UUID] | None,
-        limit: int,
-        *,
-        private: bool | None = None,
-    ) -> list[RowMapping]:
-        """The run's operations without contents, in the order of the calendar, without drafts.
-
-        ``private`` selects those of private events, or the others.
-        """
-        position, operation_id = after or (None, None)
-        parameters = {
-            "run": run_id,
-            "state": state,
-            "private": private,
-            "position": position,
-            "id": operation_id,
-            "limit": limit,
-        }
-        result = await self._session.execute(OF_RUN, self._scope | parameters)
-        return list(result.mappings())
-
-    async def problems(self, run_id: UUID, limit: int, *, private: bool | None = None) -> list[WriteProblem]:
-        """Writes that need attention: failed and why, or doubled. In the order of the calendar (2.12)."""
-        result = await self._session.execute(
-            PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
-        )
-        return [WriteProblem._make(row) for row in result]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from shared.database.models.appointments import Appointment
 from shared.database.models.verifications import Verification, VerificationFinding
 from shared.database.repositories.base import Repository
-from shared.database.repositories.verifying.verification_findings import finding_shown_to
+from shared.database.repositories.verifying.listed_findings import finding_shown_to
 from shared.domain.verifying.verification import FindingState, VerificationState
 
 

@@ -1,22 +1,20 @@
 """What a comparison reads and what it finds (domain.md 2.15)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import ColumnElement, RowMapping, and_, not_, or_, select, text
+from sqlalchemy import RowMapping, select, text
 
-from shared.database.models.appointments import Appointment
 from shared.database.models.verifications import VerificationFinding
-from shared.database.repositories.base import Keyset, Repository, page
-from shared.database.repositories.identity.disclosure import disclosed
+from shared.database.repositories.base import Repository
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.copies.recorded_copy import RecordedCopy
 from shared.domain.planning.modifications import Modification
 from shared.domain.runs.archived_event import ArchivedEventState
-from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState
+from shared.domain.verifying.verification import FindingKind, FindingState
 
 _CLEAR_ITEMS = text("DELETE FROM verification_items WHERE verification_id = :verification")
 _CLEAR_FINDINGS = text("""
@@ -136,22 +134,6 @@ _EDITED_BEFORE = text("""
        AND detail->>'content' = ANY(CAST(:contents AS text[]))
 """)
 _FIRST_ID = UUID(int=0)
-
-
-def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
-    """False for findings about another person's private event, or about an unknown one."""
-    hidden = (
-        select(Appointment.id)
-        .where(
-            Appointment.archived_event_id == VerificationFinding.archived_event_id,
-            ~disclosed(Appointment, viewer),
-        )
-        .exists()
-    )
-    unknown = VerificationFinding.reason == FindingReason.NOT_ARCHIVED
-    if viewer is not None:
-        unknown = and_(unknown, VerificationFinding.origin_mailbox_id.is_distinct_from(viewer))
-    return not_(or_(hidden, unknown))
 
 
 class ItemRow(TypedDict):
@@ -326,46 +308,6 @@ class VerificationFindingRepository(Repository):
         """Findings by kind. Every kind is named."""
         rows = await self._session.execute(_COUNTS, {"verification": verification_id})
         return {kind.value: 0 for kind in FindingKind} | {row.kind: int(row.amount) for row in rows}
-
-    async def of_verification(
-        self,
-        verification_id: UUID,
-        kind: str | None,
-        after: Keyset | None,
-        limit: int,
-        *,
-        viewer: UUID | None = None,
-    ) -> list[VerificationFinding]:
-        """Findings in the order of the calendar.
-
-        Findings about a private event of another person than ``viewer`` (object id) match no kind (domain.md
-        6.3).
-        """
-        statement = select(VerificationFinding).where(VerificationFinding.verification_id == verification_id)
-        if kind is not None:
-            statement = statement.where(VerificationFinding.kind == kind, finding_shown_to(viewer))
-        key = (VerificationFinding.starts_at, VerificationFinding.id)
-        return await self._all(page(statement, key, after, limit))
-
-    async def shown_to(self, viewer: UUID | None, finding_ids: Collection[UUID]) -> set[UUID]:
-        """Of which findings the viewer (object id) may see more than the time."""
-        statement = select(VerificationFinding.id).where(
-            VerificationFinding.id.in_(finding_ids), finding_shown_to(viewer)
-        )
-        return set((await self._session.execute(statement)).scalars())
-
-    async def subjects_of(self, finding_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
-        """The appointment and subject of each finding, if one is recorded.
-
-        The caller has checked with ``shown_to`` who may see them (domain.md 6.3).
-        """
-        statement = (
-            select(VerificationFinding.id, Appointment.id, Appointment.subject)
-            .join(Appointment, Appointment.archived_event_id == VerificationFinding.archived_event_id)
-            .where(VerificationFinding.id.in_(finding_ids))
-        )
-        found = await self._session.execute(statement)
-        return {finding: (appointment, subject) for finding, appointment, subject in found.all()}
 
     async def get(
         self, verification_id: UUID, finding_id: UUID, *, lock: bool = False
