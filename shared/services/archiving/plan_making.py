@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -146,8 +146,10 @@ class PlanMaking:
                 page = await anext(pages, None)
 
     def _counted(self, read_at: datetime, unread: UnreadEvents, source_deleted: int) -> PlanCounts:
-        findings = self._planner.findings
-        counts = self._writer.counts
+        findings, counts = self._planner.findings, self._writer.counts
+        if not self._turn.first:
+            # An earlier attempt may have added some of them to the map.
+            findings = replace(findings, new_category_issues=findings.category_issues)
         return replace(
             PlanCounts.stored(counts),
             source_deleted=source_deleted,
@@ -155,18 +157,9 @@ class PlanMaking:
             repointed=self._matcher.repointed,
             series_questions=self._questions.asked_about_series,
             ambiguous=self._matcher.ambiguous,
-            overlaps_resolved=findings.overlaps_resolved,
-            overlaps_flagged=findings.overlaps_flagged,
-            overlaps_recorded=findings.overlaps_recorded,
-            modifications_applied=findings.modifications_applied,
-            orphan_modifications=findings.orphan_modifications,
-            category_issues=findings.category_issues,
-            # An earlier attempt may have added some of them to the map.
-            new_category_issues=findings.new_category_issues
-            if self._turn.first
-            else findings.category_issues,
             private=dict(self._writer.private_counts),
             read_at=read_at.isoformat(),
+            **asdict(findings),
             **named(unread, self._context.window, counts),
         )
 

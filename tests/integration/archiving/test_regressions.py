@@ -58,22 +58,12 @@ async def test_two_attempts_at_planning_a_run_make_one_plan(world: World) -> Non
     assert await states(world) == {"done"}
 
 
-async def test_a_run_that_ends_without_a_plan_reports_no_events(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_that_ends_without_a_plan_reports_no_events(world: World) -> None:
     await world.open(meetings(3))
-    run = await world.request()
-
-    async def crash(*_: Any) -> None:
-        raise RuntimeError("crashed")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(RunPlanner, "_complete", crash)
-        with pytest.raises(RuntimeError):
-            await world.plan(run.id)
-    async with world.archiving.acting_for(run.id):
-        await world.archiving.finish(run.id, "it crashed")
-    report = (await world.view(run.id)).run.report
+    run_id = await world.break_off_plan(RunPlanner, "_complete")
+    async with world.archiving.acting_for(run_id):
+        await world.archiving.finish(run_id, "it crashed")
+    report = (await world.view(run_id)).run.report
     assert report is not None
     assert (report["source"], report["failed"]) == (0, 0)
     assert (await world.archive())["archived"] == 3
@@ -97,22 +87,12 @@ async def test_a_run_that_is_cancelled_while_it_is_planned_reports_no_events(
     assert (await world.archive())["archived"] == 3
 
 
-async def test_duplicates_are_merged_though_a_plan_before_was_never_finished(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_duplicates_are_merged_though_a_plan_before_was_never_finished(world: World) -> None:
     same = event("Twice", DAY + timedelta(hours=9))
     await world.open([same, dict(same)])
-    run = await world.request()
-
-    async def crash(*_: Any) -> None:
-        raise RuntimeError("crashed")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(UnseenEvents, "read_bodies", crash)
-        with pytest.raises(RuntimeError):
-            await world.plan(run.id)
+    run_id = await world.break_off_plan(UnseenEvents, "read_bodies")
     await rows(world, "UPDATE archived_events SET state = 'creating', merged_into = NULL RETURNING id")
-    report = await world.drive(run.id)
+    report = await world.drive(run_id)
     assert (report["archived"], report["merged"]) == (1, 1)
     assert len(await world.copies()) == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from sqlalchemy import RowMapping, select, text
 
 from infra.local.graph_simulator import GraphSimulator
@@ -261,6 +262,19 @@ class World(SimulatedMailbox):
         assert (await self.archiving.begin(run_id)).mine
         async with self.archiving.acting_for(run_id):
             return await self.archiving.plan(run_id)
+
+    async def break_off_plan(self, at: type, method: str) -> UUID:
+        """Request a run whose plan dies where it calls the method of the class ``at``. Returns the run."""
+        run = await self.request()
+
+        async def crash(*_: object) -> None:
+            raise RuntimeError("crashed")
+
+        with pytest.MonkeyPatch.context() as broken:
+            broken.setattr(at, method, crash)
+            with pytest.raises(RuntimeError, match="crashed"):
+                await self.plan(run.id)
+        return run.id
 
     async def apply(self, run_id: UUID, archiving: ArchivingService | None = None) -> ApplyProgress:
         """Apply once."""
