@@ -48,6 +48,17 @@ def settled(groups: Sequence[Row], members: Sequence[Row]) -> list[Settled]:
     return found
 
 
+def outlasting(groups: Sequence[Row], members: Sequence[Row], rows: Sequence[Row]) -> set[str]:
+    """Keys of events of closed groups whose decision stands: the copy of one that vanished is still there."""
+    vanished = {row["source_key"] for row in rows if row["state"] == "source_deleted" and row["copy_id"]}
+    found: set[str] = set()
+    for group in groups:
+        if group["status"] == "closed" and group["resolution"]:
+            keys = {row["source_key"] for row in members if row["group_id"] == group["id"]}
+            found |= keys if keys & vanished else set()
+    return found
+
+
 def named(event: Told) -> str:
     """How a decision names an event as it was: changed in anything, it is another."""
     return revision(decode_event(event.item), event.applied)

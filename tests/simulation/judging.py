@@ -216,7 +216,7 @@ class Judge:
             appointments,
             copies,
             facts.living,
-            self._unsure(events, deciding.settled(*await self.overlaps())) | facts.locked_keys,
+            await self._unsure(events) | facts.locked_keys,
         )
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
@@ -228,13 +228,15 @@ class Judge:
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
 
-    def _unsure(self, rows: list[Row], settled: list[Settled]) -> set[str]:
+    async def _unsure(self, rows: list[Row]) -> set[str]:
         """Keys of rows whose copy the owner changed, or about whose overlap they decided.
 
-        ``settled`` has the present keys. The last run may have given a row to another event.
+        Decisions are read again, because the last run may have given a row to another event.
         """
+        groups, members = await self._rows("overlap_groups ORDER BY opened_at, id", "overlap_members")
         touched = {row["source_key"] for row in rows if row["archive_key"] in self._person.touched}
-        return touched.union(*(each.members for each in (*self._settled, *settled)))
+        settled = (*self._settled, *deciding.settled(groups, members))
+        return touched.union(deciding.outlasting(groups, members, rows), *(each.members for each in settled))
 
     async def _answers(self, rows: list[Row], copies: list[Json]) -> Answers:
         """What was asked and answered, told by the meetings that it was about."""

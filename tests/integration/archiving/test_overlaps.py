@@ -335,3 +335,21 @@ async def test_what_a_decision_left_out_counts_again_when_the_overlap_vanishes(w
     await world.archive()
     assert [group["status"] for group in await world.groups()] == ["closed"]
     assert await world.rows(left_out) == []
+
+
+@pytest.mark.parametrize("deleted", ["Early", "Late"])
+async def test_what_a_decision_left_out_stays_out_though_one_of_them_is_deleted(
+    world: World, deleted: str
+) -> None:
+    await world.open(pair())
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Early"))
+    await world.delete((await world.source(deleted))["id"])
+    left_out = "SELECT subject FROM appointments WHERE excluded = 'resolution'"
+    await world.archive()
+    assert [row["subject"] for row in await world.rows(left_out)] == ["Late"]
+    # Another overlap is another question, about what is still in the calendar.
+    await world.add(event("Third", NINE + 1.1 * HOUR, 60))
+    await world.archive()
+    assert [row["subject"] for row in await world.rows(left_out)] == (["Late"] if deleted == "Late" else [])

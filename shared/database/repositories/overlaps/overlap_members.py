@@ -60,13 +60,23 @@ _RENAME_STATUS = text(f"""
      WHERE g.id = v.id AND g.version = v.version AND {_OPEN_GROUP}
     RETURNING g.status
 """)  # noqa: S608
-_INCLUDE_AGAIN = text("""
+# The copy of an event that vanished stays as its owner decided: nobody is asked about it again.
+_INCLUDE = """
     UPDATE appointments a SET excluded = NULL, updated_at = :now
       FROM overlap_members m JOIN archived_events e
         ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
      WHERE m.group_id = ANY(CAST(:groups AS uuid[])) AND m.configuration_id = :configuration
        AND a.owner_id = :owner AND a.archived_event_id = e.id AND a.excluded = 'resolution'
-""")
+       AND e.state <> 'source_deleted'
+"""
+_INCLUDE_AGAIN = text(_INCLUDE)
+# While the copy of a vanished event stands beside another, so does the decision about the two.
+_INCLUDE_OF_CLOSED = text(f"""{_INCLUDE}
+       AND NOT EXISTS (SELECT 1 FROM overlap_members o JOIN archived_events v
+                           ON v.configuration_id = o.configuration_id AND v.source_key = o.source_key
+                        WHERE o.group_id = m.group_id AND v.state = 'source_deleted'
+                          AND v.copy_id IS NOT NULL)
+""")  # noqa: S608
 _INSERT_MEMBERS = text(f"""
     INSERT INTO overlap_members AS kept
         (group_id, source_key, configuration_id, revision, start_at, end_at, verdict, record)
@@ -325,14 +335,15 @@ class OverlapMemberRepository:
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
         """Close groups whose overlap vanished, except those with a member whose source is gone (5.9).
 
-        What a decision about them left out counts again.
+        What a decision about them left out counts again, unless the copy of a vanished event still overlaps
+        it.
         """
         if not groups:
             return []
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
         closed = list(result.scalars())
         if closed:
-            await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": closed, "now": now})
+            await self._session.execute(_INCLUDE_OF_CLOSED, self._scope | {"groups": closed, "now": now})
         return closed
 
     async def recorded(self, keys: Sequence[str]) -> dict[str, AppointmentRecord]:
