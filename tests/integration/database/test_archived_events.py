@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
 from shared.domain.events.source_event import archive_key
+from shared.domain.planning.modifications import Modification, ModificationKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from tests.integration.database.map_rows import DAY, HOUR, WITHOUT_COPY, as_source, new_row, row_of
 from tests.support.factories import START, Factory
@@ -125,7 +126,14 @@ async def test_a_duplicate_points_to_its_representative_until_it_differs(
 async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
     events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
-    await make.archived_event(configuration, source_key="s:former", generation=2)
+    applied = Modification("s:shortened", ModificationKind.SHORTENED, START, START + HOUR)
+    await make.archived_event(
+        configuration,
+        source_key="s:former",
+        generation=2,
+        modifications=[applied.to_json()],
+        conflict_revision="refused",
+    )
     for key in ("s:heir", "s:third"):
         duplicate = {"state": "merged", "merged_into": "s:former", **WITHOUT_COPY}
         await make.archived_event(configuration, source_key=key, **duplicate)
@@ -137,8 +145,10 @@ async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
     assert (received.copy_id, received.copy_etag) == (former.copy_id, former.copy_etag)
     assert (received.archive_key, received.generation) == (former.archive_key, 2)
     assert received.revision == former.revision
+    assert (received.modifications, received.conflict_revision) == ((applied,), "refused")
     released = rows["s:former"]
     assert (released.state, released.copy_id, released.revision) == ("source_deleted", None, "")
+    assert (released.modifications, released.conflict_revision) == ((), None)
     assert released.archive_key != former.archive_key
     assert rows["s:third"].merged_into == "s:heir"
 

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.base import json_text
 from shared.domain.events.source_event import generation_key
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
@@ -109,15 +110,16 @@ _SEPARATE = text(f"""
 """)  # noqa: S608
 _RELEASE_COPY = text(f"""
     UPDATE archived_events SET state = 'source_deleted', copy_id = NULL, copy_etag = NULL,
-           archive_key = :archive_key, generation = generation + 1, revision = '', pending_since = NULL,
-           updated_at = :now
+           archive_key = :archive_key, generation = generation + 1, revision = '', modifications = '[]',
+           conflict_revision = NULL, pending_since = NULL, updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 _RECEIVE_COPY = text(f"""
     UPDATE archived_events SET state = 'present', merged_into = NULL, copy_id = :copy_id,
            copy_etag = :copy_etag, archive_key = :archive_key, generation = :generation,
-           revision = :revision, former_keys = former_keys || CAST(:former_keys AS text[]),
-           updated_at = :now
+           revision = :revision, modifications = CAST(CAST(:modifications AS text) AS jsonb),
+           conflict_revision = :conflict_revision,
+           former_keys = former_keys || CAST(:former_keys AS text[]), updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 _REDIRECT = text(f"""
@@ -354,6 +356,8 @@ class ArchivedEventRepository:
                 "archive_key": former.archive_key,
                 "generation": former.generation,
                 "revision": former.revision,
+                "modifications": json_text([each.to_json() for each in former.modifications]),
+                "conflict_revision": former.conflict_revision,
                 "former_keys": [former.source_key],
                 "now": now,
             },
