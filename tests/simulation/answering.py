@@ -32,6 +32,8 @@ class Answers:
 
     #: Meetings of which one waits: asked and not answered, or answered and not carried out.
     asked: set[int] = field(default_factory=set)
+    #: Graph's ids of the days that their series shows and the archive does not have: asked about.
+    days: set[str] = field(default_factory=set)
     #: Keys of the new events that wait.
     keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
@@ -47,6 +49,9 @@ class Answers:
         if item["question"] == "likely_same" and (item["status"] == "open" or undone):
             self.asked |= set(meetings)
             self.keys |= {event["source_key"] for event in events if event["side"] == "new"}
+        if item["question"] == "series_changed":
+            archived = {event["source_key"] for event in events if event["side"] == "archived"}
+            self.days |= {event["source_id"] for event in events if event["source_key"] not in archived}
         if item["answer"] is not None:
             self.answered |= set(meetings)
         if item["answer"] in SUPERSEDES:

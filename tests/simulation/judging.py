@@ -82,6 +82,8 @@ class Judge:
         self._copied: set[str] = set()
         #: Copies as they stood last, and when. By Graph's id.
         self._stood: dict[str, tuple[datetime, Json]] = {}
+        #: The former ids of copies that a rebuild did not bring again, by archive key.
+        self._lost: dict[str, str] = {}
         #: Copies that stand at another time than before.
         self._moved: list[Moved] = []
         self._settled: list[Settled] = []
@@ -138,6 +140,8 @@ class Judge:
         copies = await self._archive.copies()
         at = EPOCH + timedelta(seconds=self._graph.trace.now())
         for copy in copies:
+            if (former := self._lost.pop(archive_key_of(copy), None)) is not None:
+                self._stood[copy["id"]] = self._stood.pop(former)
             stood = self._stood.get(copy["id"])
             if stood is not None and any(stood[1][name] != copy[name] for name in ("start", "end")):
                 self._moved.append(Moved(*stood, copy))
@@ -154,7 +158,13 @@ class Judge:
         """The archive calendar was made again: the copies that stood are others now, and say the same."""
         copies = {archive_key_of(copy): copy for copy in await self._archive.copies()}
         ids = {key: copy["id"] for key, copy in copies.items()}
-        # A copy that did not come again keeps its former id: it stood and is gone.
+        # A copy that does not come again keeps its former id: it stood and is gone. One whose write was in
+        # flight when its calendar went comes with a later run.
+        self._lost = {
+            key: copy_id
+            for copy_id, (_, copy) in self._stood.items()
+            if (key := archive_key_of(copy)) not in ids
+        }
         self._stood = {
             ids.get(archive_key_of(copy), copy_id): (at, copy) for copy_id, (at, copy) in self._stood.items()
         }
@@ -269,6 +279,7 @@ class Judge:
             meetings=self._person.may_count + answers.more,
             touched=self._person.touched_meetings,
             asked=answers.asked,
+            asked_days=answers.days,
             superseded=answers.superseded,
             left_out={
                 row["archive_key"]

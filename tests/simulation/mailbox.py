@@ -153,6 +153,12 @@ class Person:
         versions = self.history.get(key_of(raw_json(event)), ())
         return len(versions) == 1 and self.meetings[self.about(event)] == 1
 
+    def always_called(self, event: Event) -> bool:
+        """Whether every event of this meeting had the subject of this one."""
+        number = self.about(event)
+        shown = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
+        return all(each["subject"] == event.fields["subject"] for each in shown)
+
     def made_again(self, event: Event) -> None:
         """An event comes again under another id; after it moved far, nobody knows it again."""
         number = self.about(event)

@@ -187,9 +187,11 @@ class MeetingEdits:
             return
         by = timedelta(minutes=15 * self._rng.choice((-90, -8, -4, -2, 2, 4, 8, 90)))
         entry = copied(event) | shifted(event, by)
-        number, certain = (
-            self._person.about(event),
-            self._person.is_untouched(event) and stays_on_its_day(event, by),
+        number = self._person.about(event)
+        certain = (
+            self._person.is_untouched(event)
+            and self._person.always_called(event)
+            and stays_on_its_day(event, by)
         )
         self._person.delete(event)
         self._person.enter(entry)

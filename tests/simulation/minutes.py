@@ -71,6 +71,8 @@ class Past:
     stood: Mapping[str, Json]
     #: Copies that were seen to move.
     moved: Sequence[Moved] = ()
+    #: Graph's ids of the days that a question says are new in a changed series (domain.md 2.17).
+    asked_days: Set[str] = frozenset()
     #: Meetings about which their owner answered something.
     answered: Set[int] = frozenset()
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
@@ -186,7 +188,7 @@ class Minutes:
             return False
         if number in self._past.touched or number in self._past.asked or modifies(item["subject"]):
             return False
-        if any(_meet(span, each) for each in self._past.locked):
+        if any(_meet(span, each) for each in self._past.locked) or self._may_be_new(item):
             return False
         if any(_meet(span, each) for each in self._entries):
             return False
@@ -198,6 +200,15 @@ class Minutes:
             return False
         spans = self._meetings[number].at
         return all(span in at for at in spans)
+
+    def _may_be_new(self, item: Json) -> bool:
+        """Whether the owner is asked about a day that a change of its series may have invented.
+
+        A stale page may hide a day of a series that was just entered. If the series changes then, nobody
+        knows whether it had the day before.
+        """
+        changed: bool = item["createdDateTime"] < item["lastModifiedDateTime"]
+        return changed and item["id"] in self._past.asked_days
 
     def _fallen(self) -> list[str]:
         """Copies that stood once and are gone, or count no more though their source still says so."""
