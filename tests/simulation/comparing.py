@@ -91,6 +91,7 @@ def sameness(item: Json) -> tuple[Any, ...]:
         item["isAllDay"],
         item["isCancelled"],
         (item.get("responseStatus") or {}).get("response") == "declined",
+        item["showAs"] == "free",
         organizer,
         tuple(
             sorted(category.casefold() for category in item["entered" if "entered" in item else "categories"])

@@ -33,12 +33,7 @@ def check_hours(
         item = living.get(row["source_key"])
         if row["source_key"] in unsure and row["state"] != "removed_by_owner":
             continue
-        facts = {name: record[name] for name in _FACTS} if record is not None else {}
-        found = counting.why_not(
-            counting.CountingFacts(
-                state=row["state"], left_out=row["left_out"], written=record is not None, **facts
-            )
-        )
+        found = _why_not(row, record)
         wanted = copy is not None and item is not None and _is_time(copy) and _takes_place(item)
         if found is not None and copy is not None and is_superseded(copy) and str(found) not in _REPLACED:
             problems.append(f"the copy of {row['source_key'][-24:]} is superseded and told as {found}")
@@ -50,6 +45,35 @@ def check_hours(
                 f"{row['state']} row {row['source_key'][-24:]} {told}, its calendar says otherwise"
             )
     return problems
+
+
+def check_reasons(
+    rows: Sequence[Row], appointments: Sequence[Row], reasons: Mapping[str, str], unsure: Collection[str]
+) -> list[str]:
+    """Rows that are told as something else than what the rules made of their events, by key.
+
+    ``unsure``: keys of rows whose owner changed the copy, or whose period is locked. What an answer
+    superseded is told as that.
+    """
+    recorded = {each["archived_event_id"]: each for each in appointments}
+    problems = []
+    for row in rows:
+        key = row["source_key"]
+        if key in unsure or key not in reasons:
+            continue
+        found = _why_not(row, recorded.get(row["id"]))
+        if found not in (reasons[key], counting.WhyNot.SUPERSEDED):
+            problems.append(f"{row['state']} row {key[-24:]} is told as {found}, not as {reasons[key]}")
+    return problems
+
+
+def _why_not(row: Row, record: Row | None) -> counting.WhyNot | None:
+    facts = {name: record[name] for name in _FACTS} if record is not None else {}
+    return counting.why_not(
+        counting.CountingFacts(
+            state=row["state"], left_out=row["left_out"], written=record is not None, **facts
+        )
+    )
 
 
 def _is_time(copy: Json) -> bool:

@@ -17,7 +17,7 @@ from tests.simulation.asking import needless
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
-from tests.simulation.hours import check_hours
+from tests.simulation.hours import check_hours, check_reasons
 from tests.simulation.locked_periods import Frozen
 from tests.simulation.mailbox import Person
 from tests.simulation.minutes import Minutes, Moved, Past
@@ -139,14 +139,18 @@ class Judge:
         """What stands in the archive now: it may not be gone later."""
         copies = await self._archive.copies()
         at = EPOCH + timedelta(seconds=self._graph.trace.now())
+        self._find_lost(copies)
         for copy in copies:
-            if (former := self._lost.pop(archive_key_of(copy), None)) is not None:
-                self._stood[copy["id"]] = self._stood.pop(former)
             stood = self._stood.get(copy["id"])
             if stood is not None and any(stood[1][name] != copy[name] for name in ("start", "end")):
                 self._moved.append(Moved(*stood, copy))
         self._stood |= {copy["id"]: (at, copy) for copy in copies}
         return copies
+
+    def _find_lost(self, copies: list[Json]) -> None:
+        for copy in copies:
+            if (former := self._lost.pop(archive_key_of(copy), None)) is not None:
+                self._stood[copy["id"]] = self._stood.pop(former)
 
     async def archive_calendar(self) -> str:
         """The calendar that is archived into."""
@@ -228,6 +232,8 @@ class Judge:
             facts.living,
             await self._unsure(events) | facts.locked_keys,
         )
+        touched = {row["source_key"] for row in events if row["archive_key"] in self._person.touched}
+        problems += check_reasons(events, appointments, facts.reasons, touched | facts.locked_keys)
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
@@ -274,6 +280,7 @@ class Judge:
 
     def _minutes(self, rows: list[Row], copies: list[Json], answers: Answers) -> list[str]:
         """What the other oracle says, which looks at the calendars alone."""
+        self._find_lost(copies)
         past = Past(
             moments=self._person.moments,
             meetings=self._person.may_count + answers.more,

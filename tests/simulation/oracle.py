@@ -82,6 +82,8 @@ class Facts:
     living: dict[str, Json] = field(default_factory=dict)
     #: Keys of rows whose source or copy lies in the locked period: they may differ from their calendar.
     locked_keys: set[str] = field(default_factory=set)
+    #: Why events count no time, by key, where the rules place them elsewhere than among what is archived.
+    reasons: dict[str, str] = field(default_factory=dict)
     _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     def judge(self) -> list[str]:
@@ -159,10 +161,13 @@ class Facts:
             if row is None:
                 self.problems.append(f"{name(item)} was read but is not in the map")
             elif row["state"] == "merged":
+                self.reasons[key] = "merged"
                 self._merged(key, item, row, groups[sameness(item)], rows, by_key)
             elif row["left_out"] == "series_changed":
+                self.reasons[key] = "left_out_by_rule"
                 self._invented(item, row, by_key)
             elif key in self.waiting and row["state"] == "flagged":
+                self.reasons[key] = "waiting"
                 if row["archive_key"] in by_key:
                     self.problems.append(f"{name(item)} waits for an answer and has a copy")
             elif not self._held(row, rows, final):
@@ -179,9 +184,16 @@ class Facts:
         for event in standing:
             if event.key not in unwanted and event.key not in locked:
                 self._placed(event, expected, rows[event.key], by_key)
+        self._note_reasons(expected)
         for key in locked:
             expected.archived.pop(key, None)
         return expected
+
+    def _note_reasons(self, expected: Expected) -> None:
+        self.reasons |= dict.fromkeys(expected.left_out, "left_out_by_rule")
+        self.reasons |= dict.fromkeys(expected.flagged, "waiting")
+        self.reasons |= dict.fromkeys(expected.consumed, "consumed")
+        self.reasons |= dict.fromkeys(expected.dropped, "left_out_by_resolution")
 
     def _invented(self, item: Json, row: Mapping[str, Any], by_key: Mapping[str, Json]) -> None:
         """A day that a changed series has now has no copy (domain.md 2.17)."""
@@ -286,7 +298,9 @@ class Facts:
             if found in self.touched or row["source_key"] in final:
                 continue
             source = known.get(found, row["source_key"])
-            versions = [*self.history.get(source, ()), *self.history.get(row["source_key"], ())]
+            # An item that was used again has its former key with a date (domain.md 2.4).
+            keys = (source, row["source_key"].partition("@")[0])
+            versions = [version for key in keys for version in self.history.get(key, ())]
             free = {"categories"} if row["kept_categories"] else set()
             if not any(self._may_say(version, copy, free) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")

@@ -66,6 +66,8 @@ class Expected:
     consumed: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     flagged: set[str] = field(default_factory=set)
+    #: What a decision of the owner leaves out, also if it has a copy.
+    dropped: set[str] = field(default_factory=set)
     #: Components of overlapping events, by key.
     groups: list[list[str]] = field(default_factory=list)
 
@@ -107,7 +109,9 @@ def expect(
     for component in components(counted):
         keys = [event.key for event in component]
         found.groups.append(keys)
-        verdicts = _decided(component, settled, revisions) or _ruled(component, policies, archived)
+        decided = _decided(component, settled, revisions)
+        found.dropped |= {key for key, verdict in (decided or {}).items() if verdict == "dropped"}
+        verdicts = decided or _ruled(component, policies, archived)
         for key, verdict in verdicts.items():
             if key in archived or verdict == "kept":
                 continue

@@ -65,8 +65,8 @@ def duplicate_hash(event: SourceEvent) -> bytes:
     """Equal for duplicates, by source times (domain.md 2.9). 16 bytes.
 
     Subject, start, end, body, organizer and categories are equal. With another organizer or category the
-    events are an overlap. A cancelled or declined event is no duplicate of one that takes place, because
-    merging would lose time that counts (domain.md 2.1).
+    events are an overlap. What is cancelled, declined or shown free is no duplicate of an event that takes
+    time. Merging would lose hours (domain.md 2.1, 2.18).
     """
     facts = (
         event.subject,
@@ -75,6 +75,7 @@ def duplicate_hash(event: SourceEvent) -> bytes:
         event.is_all_day,
         event.is_cancelled,
         event.is_declined,
+        event.show_as == "free",
         event.organizer.address.casefold() if event.organizer else None,
         sorted(category.casefold() for category in event.categories),
         event.body_type,

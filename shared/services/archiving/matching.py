@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
-from shared.domain.appointments.appointment_record import AppointmentRecord
-from shared.domain.events.source_event import SourceEvent, is_detached
+from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.planning.same_meeting import (
     GoneRow,
@@ -27,6 +26,7 @@ from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings
+from shared.services.archiving.gone_rows import as_gone
 from shared.services.archiving.inheriting import hand_to_heir, inherited_from, without_representative
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.read_page import ReadPage
@@ -69,6 +69,8 @@ class SourceMatcher:
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self._matched: set[str] = set()
+        #: New events that a row of their own decides: it cannot be given away.
+        self._decided: set[str] = set()
         #: Unchanged duplicates of this reading by key, with their representative.
         self._inherited: dict[str, tuple[str, tuple[str, MeetingFacts]]] = {}
         self._late: set[str] = set()
@@ -129,6 +131,7 @@ class SourceMatcher:
                 reads[key] = replace(read, waits=True)
             former = None if row is None else inherited_from(row, read)
             new = row is None or held or key in page.bare or key not in page.known
+            new = new and key not in self._decided
             if not new and former is None:
                 continue
             each = read.event.id, meeting_facts(read.event, key, self._context.window.zone)
@@ -179,14 +182,17 @@ class SourceMatcher:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
                 await TakingOver(self._ports, self._context).take(session, elsewhere)
-                await self._context.identities(session).delete_bare([pair.event for pair in pairs])
-                # A row that was written once stays, and its event is decided by it.
-                kept = await self._context.archived_events(session).by_keys([pair.event for pair in pairs])
-                pairs = [pair for pair in pairs if pair.event not in kept]
+                heirs = {pair.event: rows[pair.row].id for pair in pairs}
+                await self._context.identities(session).absorb(heirs)
+                # A row that says more stays, and its event is decided by it.
+                self._decided |= (await self._context.archived_events(session).by_keys(list(heirs))).keys()
+                pairs = [pair for pair in pairs if pair.event not in self._decided]
                 for pair in pairs:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
             self.doubts.repointed(pairs)
-        return again or bool(pairs) or bool(elsewhere)
+            # Even if nothing was given, what was planned is gone.
+            return True
+        return again
 
     async def _facts_of(self, new: Mapping[str, tuple[str, MeetingFacts]]) -> list[MeetingFacts]:
         following = SourceFollowing(self._context.owner_id, self._context.configuration_id)
@@ -271,7 +277,11 @@ class SourceMatcher:
         records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
             records = {key: each for key, each in records.items() if each.sensitivity == NORMAL}
-        candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
+        zone = self._context.window.zone
+        candidates = {
+            key: as_gone(row, records.get(row.id), zone, in_flight=key in self._open_keys)
+            for key, row in rows.items()
+        }
         ended = {each.facts.key for each in candidates.values()}
         answered = any(row.id in self.doubts.rows for row in rows.values())
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
@@ -296,42 +306,6 @@ class SourceMatcher:
             [candidate for key, candidate in candidates.items() if key in unsure],
         )
 
-    def _facts(self, row: MapRow, record: AppointmentRecord | None) -> GoneRow:
-        zone = self._context.window.zone
-        if record is None:
-            facts = MeetingFacts(
-                key=row.source_key,
-                ical_uid=row.ical_uid,
-                slot=row.original_start,
-                series=row.series_id,
-                original_date=None,
-                title="",
-                organizer="",
-                start=row.start_at,
-                end=row.start_at,
-                day=row.start_at.astimezone(zone).date(),
-                timed=False,
-            )
-            return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
-        source = record.source(row.source_id, row.original_start, row.series_id)
-        facts = meeting_facts(source, row.source_key, zone)
-        if is_detached(row.source_key):
-            # Its invitation still exists, at another time.
-            facts = replace(facts, ical_uid="")
-        takes_place = not (record.is_cancelled or record.is_declined)
-        return GoneRow(
-            facts,
-            counts=takes_place
-            and (row.copy_id is not None or row.source_key in self._open_keys)
-            and record.show_as != "free"
-            and not record.is_all_day
-            and record.excluded is None
-            and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
-            copy_start=record.start,
-            copy_end=record.end,
-            waits=row.copy_id is None and row.source_key not in self._open_keys,
-        )
-
     async def _matching(
         self, gone: Sequence[GoneRow], rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
     ) -> Matching:
@@ -352,8 +326,9 @@ class SourceMatcher:
         """Give rows to other events, by key, after their series changed (domain.md 2.17)."""
         async with self._turn.session() as session:
             await self._context.operations(session).clear_unsent(self._context.run_id)
-            await self._context.identities(session).delete_bare([key for _, _, key in pairs])
-            for row, event, key in pairs:
+            await self._context.identities(session).absorb({key: row.id for row, _, key in pairs})
+            kept = await self._context.archived_events(session).by_keys([key for _, _, key in pairs])
+            for row, event, key in (pair for pair in pairs if pair[2] not in kept):
                 facts = meeting_facts(event, key, self._context.window.zone)
                 await self._repoint(session, row, MatchStep.SERIES_TAKEN, event.id, facts)
 

@@ -28,7 +28,7 @@ class TakingOver:
         """Take rows of other configurations for events of this one, by key. Returns the keys taken."""
         if not rows:
             return set()
-        await self._context.identities(session).delete_bare(list(rows))
+        await self._context.identities(session).absorb({key: row.id for key, row in rows.items()})
         own = self._context.configuration_id
         taken = await self._hand_over(session, [row.id for row in rows.values()], own)
         return {key for key, row in rows.items() if row.id in taken}

@@ -71,6 +71,24 @@ async def test_a_change_must_not_take_hours_out_of_a_locked_period(world: World)
     assert (await world.copy("Monday"))["start"]["dateTime"].startswith("2026-03-02")
 
 
+async def test_a_meeting_entered_again_after_a_late_one_was_refused_keeps_its_copy(world: World) -> None:
+    await world.open([event("Review", NINE), event("Tuesday", NINE + 24 * HOUR)])
+    await world.archive()
+    lock_id = await lock(world, MONDAY)
+    archived = (await world.source("Review"))["id"]
+    await world.add(event("Review", NINE, body={"contentType": "text", "content": "Entered again"}))
+    assert (await world.archive())["locked"] == 1
+    await world.delete(archived)
+    await world.edit((await world.source("Tuesday"))["id"], subject="Tuesday, changed")
+    report = await world.archive()
+    assert (report["repointed"], report["updated"], adds_up(report)) == (1, 1, True)
+    assert await world.subjects() == ["Review", "Tuesday, changed"]
+    assert await reopen(world, lock_id)
+    report = await world.archive()
+    assert (report["archived"], report["updated"], adds_up(report)) == (0, 1, True)
+    assert "Entered again" in (await world.copy("Review"))["body"]["content"]
+
+
 async def test_a_lock_of_one_customer_leaves_the_others_alone(world: World) -> None:
     await lock_acme(world)
     report = await world.archive()

@@ -1,5 +1,6 @@
 """SourceIdentityRepository."""
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
@@ -31,6 +32,28 @@ async def test_a_successor_of_what_never_had_a_copy_is_created(
     row = await row_of(events, "s:old")
     await events.repoint(row, as_source(row, "s:new"), START, write=True)
     assert (await row_of(events, "s:new")).state is ArchivedEventState.CREATING
+
+
+async def test_what_was_tried_for_an_event_goes_to_the_row_that_takes_it(
+    events: SourceIdentityRepository,
+    make: Factory,
+    configuration: ArchiveConfiguration,
+    session: AsyncSession,
+) -> None:
+    heir = await make.archived_event(configuration, source_key="s:archived")
+    run = await make.run(configuration)
+    rows = {}
+    for key, state in (("s:locked", "locked"), ("s:open", "sent"), ("s:recorded", "done")):
+        rows[key] = await make.archived_event(configuration, source_key=key, state="creating", **WITHOUT_COPY)
+        await make.operation(run, rows[key], state=state)
+    await make.appointment(rows["s:recorded"])
+    await events.absorb(dict.fromkeys((*rows, "s:archived"), heir.id))
+    kept = await events.by_keys([*rows, "s:archived"])
+    assert set(kept) == {"s:open", "s:recorded", "s:archived"}
+    found = await session.execute(
+        text("SELECT archived_event_id FROM archive_operations WHERE source_key = 's:locked'")
+    )
+    assert found.scalar_one() == heir.id
 
 
 async def test_a_source_that_is_back_while_another_has_its_key_gets_one_of_its_own(

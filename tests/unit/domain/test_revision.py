@@ -122,6 +122,7 @@ def test_same_subject_times_body_organizer_and_categories_are_duplicates(changes
         {"is_all_day": True},
         {"is_cancelled": True},
         {"is_declined": True},
+        {"show_as": "free"},
     ],
 )
 def test_what_differs_in_these_is_an_overlap_and_no_duplicate(changes: dict[str, Any]) -> None:

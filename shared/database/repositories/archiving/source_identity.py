@@ -1,6 +1,6 @@
 """Finds map rows by their sources, and gives rows to other sources (domain.md 2.3, 2.16)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from shared.database.repositories.archiving.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
+from shared.database.repositories.base import json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.source_event import detached_key, generation_key
 
@@ -68,24 +69,40 @@ _DETACH = text(f"""
            pending_since = NULL, updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
-# A row that a plan inserted and that no write was sent for. Its event is as good as new. What verifications
-# found about it stays, under the source key.
-_DETACHED_BARE = f"""
+# A row without copy and record says nothing that its event does not say, but what was tried. That goes to the
+# row that takes its event. What verifications found about it stays, under the source key.
+_ABSORB = text(f"""
+    WITH bare AS (
+        SELECT e.id, v.heir FROM archived_events e
+          JOIN json_to_recordset(CAST(:rows AS json)) AS v(source_key text, heir uuid)
+            ON v.source_key = e.source_key AND v.heir <> e.id
+         WHERE {MAP_SCOPE} AND e.copy_id IS NULL
+           AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id
+                              AND o.state IN ('draft', 'planned', 'sent'))
+           AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
+           AND NOT EXISTS (SELECT 1 FROM action_item_events i WHERE i.archived_event_id = e.id)),
+    tried AS (
+        UPDATE archive_operations o SET archived_event_id = bare.heir
+          FROM bare WHERE o.archived_event_id = bare.id),
+    detached AS (
+        UPDATE verification_findings f SET archived_event_id = NULL
+          FROM bare WHERE f.archived_event_id = bare.id)
+    DELETE FROM archived_events e USING bare WHERE e.id = bare.id
+""")  # noqa: S608
+# What only readings of one run showed: none of it was written, and no other run knows it.
+_FORGET_ENTERED = text(f"""
     WITH bare AS (
         SELECT e.id FROM archived_events e
          WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
            AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
            AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
-           %s),
+           AND e.entered_by = :run AND e.former_keys = '{{}}'),
     detached AS (
         UPDATE verification_findings f SET archived_event_id = NULL
           FROM bare WHERE f.archived_event_id = bare.id)
     DELETE FROM archived_events e USING bare WHERE e.id = bare.id
     RETURNING e.id
-"""  # noqa: S608
-_DELETE_BARE = text(_DETACHED_BARE % "")
-# What only readings of one run showed: none of it was written, and no other run knows it.
-_FORGET_ENTERED = text(_DETACHED_BARE % "AND e.entered_by = :run AND e.former_keys = '{}'")
+""")  # noqa: S608
 # Rows without a copy keep their state. A later copy uses a key that no copy carries (2.3).
 _REPOINT = text(f"""
     UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
@@ -190,10 +207,14 @@ class SourceIdentityRepository(ArchivedEventRepository):
         await self.redirect(row.source_key, key, now)
         return key
 
-    async def delete_bare(self, keys: Sequence[str]) -> None:
-        """Delete rows that an unfinished plan inserted and that have no copy and no write."""
-        if keys:
-            await self._session.execute(_DELETE_BARE, self._scope | {"keys": list(keys)})
+    async def absorb(self, heirs: Mapping[str, UUID]) -> None:
+        """Delete rows, by key, whose events other rows take, given by id.
+
+        Only rows without copy, record and open write. What was tried for them belongs to the other row then.
+        """
+        if heirs:
+            rows = [{"source_key": key, "heir": str(heir)} for key, heir in heirs.items()]
+            await self._session.execute(_ABSORB, self._scope | {"rows": json_text(rows)})
 
     async def forget_entered(self, run_id: UUID, keys: Sequence[str]) -> set[UUID]:
         """Forget rows that the run entered and that its last reading does not show; returns their ids."""

@@ -1,0 +1,50 @@
+"""A map row as matching sees it, in case its source is gone (domain.md 2.16)."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.appointments.appointment_record import AppointmentRecord
+from shared.domain.events.source_event import is_detached
+from shared.domain.planning.same_meeting import GoneRow, MeetingFacts, meeting_facts
+from shared.domain.runs.archived_event import ArchivedEventState
+
+
+def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, in_flight: bool) -> GoneRow:
+    """What is known of the row's meeting: from ``record``, or if there is none, its place alone.
+
+    ``zone`` is that of the archive. With ``in_flight``, the row's write is planned or sent.
+    """
+    if record is None:
+        facts = MeetingFacts(
+            key=row.source_key,
+            ical_uid=row.ical_uid,
+            slot=row.original_start,
+            series=row.series_id,
+            original_date=None,
+            title="",
+            organizer="",
+            start=row.start_at,
+            end=row.start_at,
+            day=row.start_at.astimezone(zone).date(),
+            timed=False,
+        )
+        return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
+    source = record.source(row.source_id, row.original_start, row.series_id)
+    facts = meeting_facts(source, row.source_key, zone)
+    if is_detached(row.source_key):
+        # Its invitation still exists, at another time.
+        facts = replace(facts, ical_uid="")
+    takes_place = not (record.is_cancelled or record.is_declined)
+    return GoneRow(
+        facts,
+        counts=takes_place
+        and (row.copy_id is not None or in_flight)
+        and record.show_as != "free"
+        and not record.is_all_day
+        and record.excluded is None
+        and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
+        copy_start=record.start,
+        copy_end=record.end,
+        waits=row.copy_id is None and not in_flight,
+    )
