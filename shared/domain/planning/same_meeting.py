@@ -336,7 +336,8 @@ def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
 def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
     """Other new events within the time of a copy that counts (domain.md 2.16 e).
 
-    Connected ones form one doubt. As many events wait as there are rows. The rest are new.
+    Connected ones form one doubt. As many events wait as there are rows, first those that start with one.
+    The rest are new.
     """
     counting = [row for row in left.rows if row.known and row.counts and row.copy_start < row.copy_end]
     timed = [event for event in left.events if event.timed and event.start < event.end]
@@ -346,9 +347,10 @@ def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
     doubts: list[Doubt] = []
     for part in parts.groups():
         old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
-        new = [event.key for event in timed if ("event", event.key) in part]
-        new.sort(key=lambda key: key not in waiting)
-        doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
+        starts = {row.facts.start for row in counting if ("row", row.facts.key) in part}
+        new = [event for event in timed if ("event", event.key) in part]
+        new.sort(key=lambda event: (event.start not in starts, event.key not in waiting))
+        doubts.append(Doubt(tuple(old), tuple(event.key for event in new[: len(old)])))
     left.drop(doubts)
     return doubts
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.events.source_event import Participant
 from shared.domain.planning.same_meeting import (
     Doubt,
     GoneRow,
@@ -263,6 +264,14 @@ def test_an_event_that_waits_already_keeps_waiting_when_another_one_comes_before
     second = facts("second", subject="Three", start=NOON + HOUR / 2)
     assert match_meetings([row], [first, second], ()).doubts == (Doubt(("old",), ("first",)),)
     assert match_meetings([row], [first, second], (), {"second"}).doubts == (Doubt(("old",), ("second",)),)
+
+
+def test_what_starts_with_a_copy_is_asked_about_before_what_merely_overlaps_it() -> None:
+    row = gone(facts("old", subject="One"))
+    longer = facts("longer", subject="Two", start=NOON - HOUR / 2)
+    invited_again = facts("again", subject="One", organizer=Participant("Carla", "carla@contoso.example"))
+    found = match_meetings([row], [longer, invited_again], (), {"longer", "again"})
+    assert found.doubts == (Doubt(("old",), ("again",)),)
 
 
 def test_doubts_about_one_series_are_one_question() -> None:
