@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Request[Body: base.Input, Query: base.Input]:
-    """The input of a handler: the services, the typed request, and for durable ones the durable client."""
+class Request[Body: base.Input = base.NoBody, Query: base.Input = base.NoQuery]:
+    """The input of a handler: the services, the typed request, and for durable ones the durable client.
+
+    ``Request`` alone has neither body nor query, ``Request[Body]`` no query.
+    """
 
     app: Application
     body: Body
