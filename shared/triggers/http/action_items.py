@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.schemas import action_items, base, paging
-from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import starting
 
 endpoints = Endpoints(durable=True)
 
@@ -53,16 +53,11 @@ async def answer_action_item(
         request.caller, request.id, request.body.answer, expected=request.expected
     )
     item = answered.item
-
-    async def start() -> None:
-        for run_id in answered.run_ids:
-            await start_run(request.durable_client, run_id)
-
     return Reply(
         action_items.AnsweredActionItem(
             **action_items.AnsweredActionItem.fields_of(item), run_id=answered.run_id
         ),
         version=item.version,
         owner_id=item.owner_id,
-        then=start if answered.run_ids else None,
+        then=starting(request, answered.run_ids),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from shared.schemas import appointments, archive_runs, base, paging, rendered
-from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import run_started
 
 endpoints = Endpoints(durable=True)
 
@@ -55,11 +53,4 @@ async def update_appointment(
     started = await request.app.archiving.owner_edits.edit(
         request.caller, request.id, request.body.columns(), request.expected
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_run, request.durable_client, run.id),
-    )
+    return run_started(request, started.run, created=True)

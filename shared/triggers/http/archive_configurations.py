@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.schemas import archive_configurations, archive_runs, base, paging
-from shared.triggers.archive_workflow import start_archive_run
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import OWNERS, READERS, GraphAccess, IfMatch
+from shared.triggers.http.started_runs import run_started
 
 if TYPE_CHECKING:
     from shared.services.configurations.saving import ScheduledConfiguration
@@ -32,12 +31,7 @@ async def create_archive_configuration(
     Refused (422, `limit_reached`) if the person already has `max_archive_configurations`.
     """
     found = await request.app.calendars.configurations.create(request.caller, request.body)
-    return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
-        location=f"v1/archive-configurations/{found.configuration.id}",
-        version=found.configuration.version,
-        owner_id=found.configuration.owner_id,
-    )
+    return _changed(found, location=f"v1/archive-configurations/{found.configuration.id}")
 
 
 @endpoints.get(
@@ -51,10 +45,7 @@ async def get_archive_configuration(
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """One configuration with its schedule and next run."""
     found = await request.app.calendars.configurations.get(request.caller, request.id)
-    return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
-        version=found.configuration.version,
-    )
+    return Reply(_resource(found), version=found.configuration.version)
 
 
 @endpoints.get(
@@ -72,15 +63,7 @@ async def list_archive_configurations(
     found = await request.app.calendars.configurations.list(
         request.caller, query.user_id, query.after, query.limit
     )
-    resources = [
-        archive_configurations.ArchiveConfigurationResource.of(each.configuration, each.job)
-        for each in found.rows
-    ]
-    return Reply(
-        paging.Page[archive_configurations.ArchiveConfigurationResource](
-            items=resources, next=found.next_cursor
-        )
-    )
+    return page_of(found, _resource)
 
 
 @endpoints.patch(
@@ -180,20 +163,20 @@ async def rebuild_archive_calendar(request: Request) -> Reply[archive_runs.Archi
     started = await request.app.archiving.rebuild_requests.rebuild(
         request.caller, request.id, request.expected
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_archive_run, request.durable_client, run.id) if started.created else None,
-    )
+    return run_started(request, started.run, created=started.created)
 
 
-def _changed(found: ScheduledConfiguration) -> Reply[archive_configurations.ArchiveConfigurationResource]:
+def _resource(found: ScheduledConfiguration) -> archive_configurations.ArchiveConfigurationResource:
+    return archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job)
+
+
+def _changed(
+    found: ScheduledConfiguration, location: str | None = None
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     configuration = found.configuration
     return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(configuration, found.job),
+        _resource(found),
+        location=location,
         version=configuration.version,
         owner_id=configuration.owner_id,
     )

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.schemas import archive_runs, base, paging
-from shared.triggers.archive_workflow import start_archive_run as start_orchestration
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import OWNERS, READERS
+from shared.triggers.http.started_runs import starting
 
 if TYPE_CHECKING:
     from shared.services.archiving.service import StartedRun
@@ -72,8 +72,7 @@ async def list_archive_runs(
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
     found, own = await request.app.archiving.runs.list(request.caller, request.id, request.query)
-    runs = [archive_runs.ArchiveRunResource.summary_of(run, own=own) for run in found.rows]
-    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
+    return page_of(found, partial(archive_runs.ArchiveRunSummary.summary_of, own=own))
 
 
 @endpoints.get(
@@ -88,10 +87,9 @@ async def search_archive_runs(
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """For last night's failures: ``troubled=true`` with ``created_from``."""
     found, own = await request.app.archiving.runs.search(request.caller, request.query)
-    runs = [
-        archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own) for run in found.rows
-    ]
-    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
+    return page_of(
+        found, lambda run: archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own)
+    )
 
 
 @endpoints.get(
@@ -143,12 +141,11 @@ async def retry_archive_run(request: Request) -> Reply[archive_runs.ArchiveRunRe
 
 
 def _accepted(request: Request[Any, Any], started: StartedRun) -> Reply[archive_runs.ArchiveRunResource]:
-    """The dispatcher starts what could not be started here (design.md, Start)."""
     run = started.run
     return Reply(
         archive_runs.ArchiveRunResource.of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
-        then=partial(start_orchestration, request.durable_client, run.id) if started.created else None,
+        then=starting(request, [run.id] if started.created else []),
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.schemas import backfills
-from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.registry import OWNERS, READERS
+from shared.triggers.http.started_runs import starting
 
 if TYPE_CHECKING:
     from shared.services.backfilling.service import BackfillView
@@ -76,12 +75,11 @@ async def resume_backfill(request: Request) -> Reply[backfills.BackfillResource]
 def _accepted(
     request: Request[Any, Any], view: BackfillView, run_id: UUID | None
 ) -> Reply[backfills.BackfillResource]:
-    """The dispatcher starts what could not be started here (design.md, Start)."""
     return Reply(
         _resource(view),
         location=f"v1/archive-configurations/{view.backfill.configuration_id}/backfill",
         owner_id=view.backfill.owner_id,
-        then=partial(start_orchestration, request.durable_client, run_id) if run_id else None,
+        then=starting(request, [run_id] if run_id else []),
     )
 
 

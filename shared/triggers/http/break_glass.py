@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.schemas import base, break_glass, paging
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import ADMINS, READERS, IfMatch
 
 endpoints = Endpoints()
@@ -46,8 +46,7 @@ async def list_break_glass_accesses(
     """For Admins and Auditors, the tenant's. For others, those to their own events."""
     query = request.query
     found = await request.app.people.break_glass.list(request.caller, query.after, query.limit)
-    items = [break_glass.BreakGlassResource.of(each) for each in found.rows]
-    return Reply(paging.Page[break_glass.BreakGlassResource](items=items, next=found.next_cursor))
+    return page_of(found, break_glass.BreakGlassResource.of)
 
 
 @endpoints.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.schemas import base, categories, paging
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import OWNERS, READERS, IfMatch
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ async def list_category_rules(
 ) -> Reply[paging.Page[categories.CategoryRuleResource]]:
     """The caller's own, or one person's for Admins and Auditors."""
     found = await request.app.review.categories.rules.list(request.caller, request.query)
-    items = [_resource(row) for row in found.rows]
-    return Reply(paging.Page[categories.CategoryRuleResource](items=items, next=found.next_cursor))
+    return page_of(found, _resource)
 
 
 @endpoints.post(

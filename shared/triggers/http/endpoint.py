@@ -6,10 +6,10 @@ from typing import Any, Unpack
 import azure.durable_functions as df
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
 
-from shared.triggers.http.messages import Handler, Reply, Request
+from shared.triggers.http.messages import Handler, Reply, Request, page_of
 from shared.triggers.http.registry import Declaration, Operation, register
 
-__all__ = ["Endpoints", "Reply", "Request"]
+__all__ = ["Endpoints", "Reply", "Request", "page_of"]
 
 
 class Endpoints:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shared.schemas import base, paging, people
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import ADMINS, OWNERS, PREFIX, GraphAccess
 from shared.triggers.people_workflow import start_user_erasure as start_erasing
 from shared.triggers.people_workflow import start_user_export as start_exporting
@@ -67,8 +67,7 @@ async def list_user_exports(
 ) -> Reply[paging.Page[people.UserExportResource]]:
     """Those that have not expired."""
     found = await request.app.people.exports.of_person(request.caller, request.id, request.query)
-    items = [people.UserExportResource.of(each) for each in found.rows]
-    return Reply(paging.Page[people.UserExportResource](items=items, next=found.next_cursor))
+    return page_of(found, people.UserExportResource.of)
 
 
 @endpoints.get(
@@ -187,8 +186,7 @@ async def withdraw_user_erasure(request: Request) -> Reply[people.UserErasureRes
 
 
 def _page(found: Slice[UserErasure]) -> Reply[paging.Page[people.UserErasureResource]]:
-    items = [people.UserErasureResource.of(each) for each in found.rows]
-    return Reply(paging.Page[people.UserErasureResource](items=items, next=found.next_cursor))
+    return page_of(found, people.UserErasureResource.of)
 
 
 def _reply(

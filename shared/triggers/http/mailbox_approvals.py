@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shared.schemas import base, mailbox_approvals, paging
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import ADMINS, EVERYONE, OWNERS, AccessRule, IfMatch, Ownership
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ async def list_mailbox_approvals(
     found = await request.app.people.approval_reading.list(
         request.caller, query.after, query.limit, query.status
     )
-    items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
-    return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
+    return page_of(found, mailbox_approvals.MailboxApprovalResource.of)
 
 
 @endpoints.get(

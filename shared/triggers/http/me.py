@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.domain.identity.roles import Role
 from shared.schemas import base, invitations, mailbox_approvals, paging, users
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import ADMINS, EVERYONE, AccessRule, GraphAccess, Ownership
 
 endpoints = Endpoints()
@@ -74,8 +74,7 @@ async def list_invitations(
     """Open, accepted and revoked ones."""
     query = request.query
     found = await request.app.people.invitations.list(request.caller, query.after, query.limit, query.status)
-    items = [invitations.InvitationResource.of(each) for each in found.rows]
-    return Reply(paging.Page[invitations.InvitationResource](items=items, next=found.next_cursor))
+    return page_of(found, invitations.InvitationResource.of)
 
 
 @endpoints.get(

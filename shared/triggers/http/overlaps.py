@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
-from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import starting
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -77,16 +76,11 @@ async def resolve_overlaps(request: Request[overlaps.OverlapChoices]) -> Reply[o
     resolved = [each for each in found if isinstance(each, OverlapResult)]
     owners = {each.group.owner_id for each in resolved}
     runs = dict.fromkeys(each.run_id for each in resolved if each.run_id is not None)
-
-    async def start() -> None:
-        for run_id in runs:
-            await start_run(request.durable_client, run_id)
-
     return Reply(
         overlaps.OverlapOutcomes(outcomes=Counter(each.outcome for each in items), items=items),
         # For several people's overlaps, it has only ids.
         owner_id=owners.pop() if len(owners) == 1 else None,
-        then=start if runs else None,
+        then=starting(request, runs),
     )
 
 
@@ -113,7 +107,7 @@ async def resolve_overlap(request: Request[overlaps.OverlapResolution]) -> Reply
         overlaps.ResolvedOverlap(**overlaps.ResolvedOverlap.fields_of(group), run_id=run_id),
         version=group.version,
         owner_id=group.owner_id,
-        then=None if run_id is None else partial(start_run, request.durable_client, run_id),
+        then=starting(request, [run_id] if run_id else []),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.schemas import base, paging, tenants
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import HOME_ADMINS, IfMatch
 
 endpoints = Endpoints()
@@ -37,8 +37,7 @@ async def list_tenants(
 ) -> Reply[paging.Page[tenants.TenantResource]]:
     """The home tenant is not listed, because it always has access."""
     found = await request.app.people.tenants.list(request.caller, request.query.after, request.query.limit)
-    items = [tenants.TenantResource.of(tenant) for tenant in found.rows]
-    return Reply(paging.Page[tenants.TenantResource](items=items, next=found.next_cursor))
+    return page_of(found, tenants.TenantResource.of)
 
 
 @endpoints.get(

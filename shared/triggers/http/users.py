@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.schemas import base, paging, users
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import ADMINS, READERS, GraphAccess, IfMatch
 
 endpoints = Endpoints()
@@ -64,5 +64,4 @@ async def list_users(
 ) -> Reply[paging.Page[users.UserResource]]:
     """A User sees their own entry only."""
     found = await request.app.people.users.list(request.caller, request.query)
-    resources = [users.UserResource.model_validate(user) for user in found.rows]
-    return Reply(paging.Page[users.UserResource](items=resources, next=found.next_cursor))
+    return page_of(found, users.UserResource.model_validate)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from shared.schemas import archive_runs, base, paging, verifications
-from shared.triggers.archive_workflow import start_archive_run as start_run
-from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
 from shared.triggers.http.registry import OWNERS, READERS
+from shared.triggers.http.started_runs import run_started
 from shared.triggers.verification_workflow import start_verification as start_orchestration
 
 endpoints = Endpoints(durable=True)
@@ -61,8 +61,7 @@ async def list_verifications(
     own = bool(found.rows) and await request.app.archiving.verifications.reads_own(
         request.caller, found.rows[0]
     )
-    items = [verifications.VerificationResource.of(each, own=own) for each in found.rows]
-    return Reply(paging.Page[verifications.VerificationResource](items=items, next=found.next_cursor))
+    return page_of(found, partial(verifications.VerificationResource.of, own=own))
 
 
 @endpoints.get(
@@ -94,13 +93,12 @@ async def list_verification_findings(
     found = await request.app.archiving.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [
-        verifications.FindingResource.of(
+    return page_of(
+        found.page,
+        lambda each: verifications.FindingResource.of(
             each, shown=each.id in found.shown, about=found.subjects.get(each.id)
-        )
-        for each in found.page.rows
-    ]
-    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.page.next_cursor))
+        ),
+    )
 
 
 @endpoints.post(
@@ -116,14 +114,7 @@ async def put_back_finding(request: Request) -> Reply[archive_runs.ArchiveRunSum
     started = await request.app.archiving.copy_restoring.put_back(
         request.caller, request.id, request.path["finding_id"]
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_run, request.durable_client, run.id) if started.created else None,
-    )
+    return run_started(request, started.run, created=started.created)
 
 
 @endpoints.post(
