@@ -26,7 +26,7 @@ async def list_category_rules(
 ) -> Reply[paging.Page[categories.CategoryRuleResource]]:
     """The caller's own, or one person's for Admins and Auditors."""
     found = await request.app.review.categories.rules.list(request.caller, request.query)
-    return page_of(found, _resource)
+    return page_of(found, categories.CategoryRuleResource.of)
 
 
 @endpoints.post(
@@ -56,7 +56,7 @@ async def create_category_rule(
 async def get_category_rule(request: Request) -> Reply[categories.CategoryRuleResource]:
     """One rule with its version."""
     row = await request.app.review.categories.rules.get(request.caller, request.id)
-    return Reply(_resource(row), version=row.version)
+    return Reply(categories.CategoryRuleResource.of(row), version=row.version)
 
 
 @endpoints.patch(
@@ -91,21 +91,7 @@ async def delete_category_rule(request: Request) -> Reply[None]:
     return Reply(None)
 
 
-def _resource(row: CategoryRuleRow) -> categories.CategoryRuleResource:
-    from shared.domain.categories.suggestions import Relation
-
-    return categories.CategoryRuleResource(
-        id=row.id,
-        user_id=row.owner_id,
-        relation=Relation(row.relation),
-        match=row.match,
-        category=row.category,
-        auto_apply=row.auto_apply,
-        version=row.version,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
 def _changed(row: CategoryRuleRow, location: str | None = None) -> Reply[categories.CategoryRuleResource]:
-    return Reply(_resource(row), location=location, version=row.version, owner_id=row.owner_id)
+    return Reply(
+        categories.CategoryRuleResource.of(row), location=location, version=row.version, owner_id=row.owner_id
+    )

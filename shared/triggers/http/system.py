@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from shared.schemas import system
@@ -69,19 +70,8 @@ async def get_system_doctor(request: Request) -> Reply[system.DoctorReport]:
 
 
 def _resource(found: SettingsInForce) -> system.SystemSettingsResource:
-    values = found.values
     return system.SystemSettingsResource(
-        default_lookback_days=values.default_lookback_days,
-        nightly_at=values.nightly_at,
-        default_time_zone=values.default_time_zone,
-        travel_words=values.travel_words,
-        overlap_expiry_days=values.overlap_expiry_days,
-        first_sign_in=values.first_sign_in.value,
-        max_archive_configurations=values.max_archive_configurations,
-        max_local_calendars=values.max_local_calendars,
-        max_local_events=values.max_local_events,
-        max_category_rules=values.max_category_rules,
-        max_exports_per_day=values.max_exports_per_day,
+        **asdict(found.values),
         chosen=found.chosen,
         version=found.version,
         updated_by=found.updated_by,
