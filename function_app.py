@@ -73,9 +73,7 @@ for module in (
     months,
     docs,
     preflight,
-    archive_workflow,
-    people_workflow,
-    verification_workflow,
-    timers,
 ):
-    app.register_functions(module.blueprint)
+    app.register_functions(module.endpoints.blueprint)
+for workflow in (archive_workflow, people_workflow, verification_workflow, timers):
+    app.register_functions(workflow.blueprint)

@@ -9,26 +9,20 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
+from shared.blob_container import BlobContainer
 from shared.errors import NotFound, Unavailable
 from shared.settings import Settings
-
-if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
-    from azure.storage.blob.aio import ContainerClient
-
-    from shared.credential import Credential
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9.-]*)*")
 #: One block of a blob. A writer never holds more in memory.
 BLOCK_BYTES: Final = 4 * 1024 * 1024
-_ANSWER_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ def open_storage(settings: Settings) -> Storage | None:
     place = settings.storage
     if not place:
         return None
-    return BlobStorage.open(settings) if place.startswith("https://") else FolderStorage(Path(place))
+    return BlobStorage.open(settings, place) if place.startswith("https://") else FolderStorage(Path(place))
 
 
 def checked_name(name: str) -> str:
@@ -191,28 +185,15 @@ def _flush(file: Any) -> None:
     os.fsync(file.fileno())
 
 
-class BlobStorage:
+class BlobStorage(BlobContainer):
     """Blobs of one container, written in blocks that are committed together.
 
     Put Block and Put Block List: https://learn.microsoft.com/rest/api/storageservices/put-block-list. Blocks
     that were never committed belong to no blob and are dropped by the service after a week.
     """
 
-    def __init__(self, connect: "Callable[[], tuple[ContainerClient, Credential | None]]") -> None:
-        self._connect = connect
-        self._connected: tuple[ContainerClient, Credential | None] | None = None
-
-    @classmethod
-    def open(cls, settings: Settings) -> "BlobStorage":
-        """Open it with the app's own identity, which needs the role Storage Blob Data Contributor there."""
-        return cls(lambda: _connect(settings))
-
-    @property
-    def _container(self) -> "ContainerClient":
-        # The client loads slowly, so it is loaded when a file is first needed (cold start).
-        if self._connected is None:
-            self._connected = self._connect()
-        return self._connected[0]
+    store = "the storage"
+    answer_seconds = 60.0
 
     async def write(self, name: str, content: AsyncIterable[bytes]) -> Written:
         """Stage blocks, then commit their list. See Storage."""
@@ -282,36 +263,8 @@ class BlobStorage:
         async for _ in self.files("probe/"):
             return
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._connected is not None:
-            container, credential = self._connected
-            await container.close()
-            if credential is not None:
-                await credential.close()
+    def _answers(self, error: Exception) -> bool:
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-    async def _answer[Result](self, request: Awaitable[Result]) -> Result:
-        from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                return await request
-        except ResourceNotFoundError:
-            raise
-        except (AzureError, TimeoutError) as error:
-            if isinstance(error, HttpResponseError) and error.status_code == 416:
-                raise
-            raise Unavailable("the storage does not answer", retry_after=5) from error
-
-
-def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
-    from azure.storage.blob.aio import ContainerClient, ExponentialRetry
-
-    from shared.credential import make_credential
-
-    credential = make_credential(settings)
-    retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)
-    container = ContainerClient.from_container_url(
-        settings.storage, cast("AsyncTokenCredential", credential), retry_policy=retry
-    )
-    return container, credential
+        beyond_end = isinstance(error, HttpResponseError) and error.status_code == 416
+        return beyond_end or isinstance(error, ResourceNotFoundError)

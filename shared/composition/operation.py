@@ -164,10 +164,3 @@ class OperationRoom:
             },
             clock=self._base.clock,
         )
-
-
-def build(
-    foundations: "Foundations", archiving: "ArchivingRoom", review: "ReviewRoom", people: "PeopleRoom"
-) -> OperationRoom:
-    """The room. Each part is built when first asked for."""
-    return OperationRoom(foundations, archiving, review, people)

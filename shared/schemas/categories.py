@@ -10,7 +10,7 @@ from pydantic import Field
 from shared.domain.categories.category import BillingType, IssueKind, Special
 from shared.domain.categories.suggestions import Relation
 from shared.errors import FieldError, ValidationFailed
-from shared.schemas.base import Changes, Input, Line, Resource, absent
+from shared.schemas.base import Changes, Input, Line, Resource, absent, columns_of
 from shared.schemas.paging import PageQuery
 
 type Store = Literal["outlook", "local"]
@@ -168,3 +168,8 @@ class CategoryRuleResource(Resource):
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def of(cls, row: object) -> Self:
+        """The rule, from its row."""
+        return cls(**columns_of(row, cls))

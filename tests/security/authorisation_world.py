@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.domain.runs.archive_run import RunState
-from shared.triggers.http import archive_configurations, archive_runs, backfills, leaving, verifications
+from shared.triggers.http import leaving, started_runs, verifications
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import create, wish
@@ -216,11 +216,8 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         return
 
     api.durable = object()
-    monkeypatch.setattr(archive_runs, "start_orchestration", start)
-    for name in ("start_orchestration", "start_run"):
-        monkeypatch.setattr(verifications, name, start)
-    monkeypatch.setattr(backfills, "start_orchestration", start)
-    monkeypatch.setattr(archive_configurations, "start_archive_run", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
+    monkeypatch.setattr(verifications, "start_orchestration", start)
     monkeypatch.setattr(leaving, "start_exporting", start)
     monkeypatch.setattr(leaving, "start_erasing", start)
     made = (await create(api, people.ada)).json

@@ -44,11 +44,10 @@ class PeriodLocker:
         lock = await locks.add(caller.tenant_id, owner_id, period, caller.actor, self._clock.now())
         await self._audit.record(
             session,
-            action="period.locked",
-            resource_type="period_lock",
-            resource_id=str(lock.id),
-            outcome="success",
-            changes={"after": {"first": period.first.isoformat(), "after": period.after.isoformat()}},
+            "period.locked",
+            "period_lock",
+            lock.id,
+            {"after": {"first": period.first.isoformat(), "after": period.after.isoformat()}},
             on_behalf_of=owner_id,
         )
         return lock
@@ -59,12 +58,6 @@ class PeriodLocker:
         reopened = await LockedPeriodRepository(session).reopen(owner_id, lock_id, caller.actor, now)
         if reopened:
             await self._audit.record(
-                session,
-                action="period.reopened",
-                resource_type="period_lock",
-                resource_id=str(lock_id),
-                outcome="success",
-                changes={},
-                on_behalf_of=owner_id,
+                session, "period.reopened", "period_lock", lock_id, {}, on_behalf_of=owner_id
             )
         return reopened

@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.action_items.items import (
     ActionItemKind,
     ActionItemStatus,
@@ -18,7 +18,7 @@ from shared.domain.action_items.items import (
 )
 
 
-class ActionItem(Base):
+class ActionItem(Versioned, Base):
     """One question to the owner of an archive."""
 
     __tablename__ = "action_items"
@@ -51,9 +51,6 @@ class ActionItem(Base):
     #: The series, its shape, and the range that was compared (``SeriesItemRepository``).
     series: Mapped[dict[str, Any] | None]
     log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         Index("ix_action_items_owner_id_opened_at_id", "owner_id", "opened_at", "id"),
         Index("ix_action_items_configuration_id_status", "configuration_id", "status"),

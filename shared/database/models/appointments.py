@@ -13,19 +13,18 @@ from sqlalchemy import (
     Index,
     Integer,
     and_,
-    func,
     or_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Timestamped, one_of
 from shared.database.models.event_columns import EventColumns
 from shared.domain.appointments.version import appointment_version
 from shared.domain.overlaps.status import Exclusion
 
 
-class Appointment(EventColumns, Base):
+class Appointment(Timestamped, EventColumns, Base):
     """Our record of an archived event, with organizer and attendees, which the copy omits (2.6).
 
     ``start_at`` and ``end_at`` are the times after ``modifications``.
@@ -59,8 +58,6 @@ class Appointment(EventColumns, Base):
     #: It was archived because its overlap expired (5.8).
     unresolved: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     revision: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         Index("ix_appointments_owner_id_start_at_id", "owner_id", "start_at", "id"),
         CheckConstraint("start_at <= end_at", name="interval"),

@@ -4,15 +4,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Timestamped, one_of
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
-class ArchivedEvent(Base):
+class ArchivedEvent(Timestamped, Base):
     """The map from a source key to its one archived copy (domain.md 2.3). Unique per configuration."""
 
     __tablename__ = "archived_events"
@@ -58,8 +58,6 @@ class ArchivedEvent(Base):
     kept_categories: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     #: Set from the owner's word until the copy is changed. Then the state says it (2.16, 2.17).
     superseding_since: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("configuration_id", "source_key"),
         Index("ix_archived_events_configuration_id_start_at", "configuration_id", "start_at"),

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, MetaData, Text
+from sqlalchemy import Boolean, Date, DateTime, Integer, MetaData, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 def one_of(column: str, values: type[StrEnum]) -> str:
@@ -38,3 +38,16 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         list[uuid.UUID]: ARRAY(UUID(as_uuid=True)),
     }
+
+
+class Timestamped:
+    """When a row was made and last changed, in UTC."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=1)
+
+
+class Versioned(Timestamped):
+    """A row whose changes are counted, for If-Match."""
+
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"), sort_order=1)

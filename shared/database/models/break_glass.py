@@ -3,13 +3,13 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Versioned
 
 
-class BreakGlassAccess(Base):
+class BreakGlassAccess(Versioned, Base):
     """One access: ``admin_id`` (object id) sees the private events of ``owner_id`` (our id)."""
 
     __tablename__ = "break_glass_accesses"
@@ -22,9 +22,6 @@ class BreakGlassAccess(Base):
     ends_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         Index("ix_break_glass_accesses_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index(

@@ -1,16 +1,15 @@
 """Our own categories besides Outlook's, and a person's rules for applying them (domain.md 3.6)."""
 
 import uuid
-from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.categories.suggestions import Relation
 
 
-class LocalCategory(Base):
+class LocalCategory(Versioned, Base):
     """A category of a person that Outlook need not know.
 
     ``name_key`` is the name for comparison (``domain.categories.customer_key``).
@@ -22,16 +21,13 @@ class LocalCategory(Base):
     name: Mapped[str]
     name_key: Mapped[str]
     color: Mapped[str]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("owner_id", "name_key"),
         CheckConstraint("color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name="color"),
     )
 
 
-class CategoryRuleRow(Base):
+class CategoryRuleRow(Versioned, Base):
     """Events with this trait get this category. ``match_key`` is ``match`` for comparison."""
 
     __tablename__ = "category_rules"
@@ -42,9 +38,6 @@ class CategoryRuleRow(Base):
     match_key: Mapped[str]
     category: Mapped[str]
     auto_apply: Mapped[bool]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("owner_id", "relation", "match_key"),
         CheckConstraint(one_of("relation", Relation), name="relation"),

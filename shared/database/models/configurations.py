@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.jobs.job import JobKind
 from shared.domain.overlaps.rules import OverlapPolicy
 from shared.domain.planning.purpose import Purpose
 
 
-class ArchiveConfiguration(Base):
+class ArchiveConfiguration(Versioned, Base):
     """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
 
     A deleted one stays, because runs, map and appointments refer to it.
@@ -71,9 +71,6 @@ class ArchiveConfiguration(Base):
     archive_in_use: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     archived_until: Mapped[datetime | None]
     lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
 
     @property

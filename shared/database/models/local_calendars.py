@@ -1,18 +1,17 @@
 """Calendars in our own database, and their events (domain.md 1, ``local://``)."""
 
 import uuid
-from datetime import datetime
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Versioned
 from shared.database.models.event_columns import EventColumns
 
 _SHOW_AS = "'free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'"
 
 
-class LocalCalendar(Base):
+class LocalCalendar(Versioned, Base):
     """A calendar of a person that is not at Graph. ``mailbox_id`` is an object id.
 
     ``name_key`` is the name for comparison (``domain.local_calendar.name_key``).
@@ -25,16 +24,13 @@ class LocalCalendar(Base):
     mailbox_id: Mapped[uuid.UUID]
     name: Mapped[str]
     name_key: Mapped[str]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("owner_id", "name_key"),
         Index("ix_local_calendars_tenant_id_mailbox_id", "tenant_id", "mailbox_id"),
     )
 
 
-class LocalEvent(EventColumns, Base):
+class LocalEvent(Versioned, EventColumns, Base):
     """One single event of a local calendar. The times of an all-day event are its dates' midnights in UTC."""
 
     __tablename__ = "local_events"
@@ -49,9 +45,6 @@ class LocalEvent(EventColumns, Base):
     archive_key: Mapped[str | None]
     archive_revision: Mapped[str | None]
     archive_source: Mapped[str | None]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("calendar_id", "transaction_id"),
         Index("ix_local_events_calendar_id_start_at_id", "calendar_id", "start_at", "id"),

@@ -3,14 +3,14 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Timestamped, one_of
 from shared.domain.notifications.outgoing_mail import MailState
 
 
-class OutgoingMail(Base):
+class OutgoingMail(Timestamped, Base):
     """One mail to a person who is not a user here, written in the transaction of its cause."""
 
     __tablename__ = "mail_outbox"
@@ -32,8 +32,6 @@ class OutgoingMail(Base):
     next_attempt_at: Mapped[datetime]
     error_code: Mapped[str | None]
     sent_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("tenant_id", "key"),
         Index(

@@ -3,14 +3,14 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.approvals.mailbox_approval import ApprovalState
 
 
-class MailboxApproval(Base):
+class MailboxApproval(Versioned, Base):
     """What one configuration may read of another person's mailbox, into which archive, why and until when."""
 
     __tablename__ = "mailbox_approvals"
@@ -42,9 +42,6 @@ class MailboxApproval(Base):
     details_agreed_at: Mapped[datetime | None]
     objected_by: Mapped[str | None]
     objected_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         Index(
             "uq_mailbox_approvals_in_force",

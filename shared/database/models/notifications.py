@@ -3,11 +3,11 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.notifications.notification import (
     Audience,
     NotificationClass,
@@ -16,7 +16,7 @@ from shared.domain.notifications.notification import (
 )
 
 
-class Notification(Base):
+class Notification(Versioned, Base):
     """One notification. A second one with its ``transaction_id`` updates this row."""
 
     __tablename__ = "notifications"
@@ -36,9 +36,6 @@ class Notification(Base):
     count: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
     resource_type: Mapped[str]
     resource_id: Mapped[uuid.UUID]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=sql("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     read_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("owner_id", "transaction_id"),

@@ -4,15 +4,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.overlaps.rules import Verdict
 from shared.domain.overlaps.status import OverlapStatus
 
 
-class OverlapGroup(Base):
+class OverlapGroup(Versioned, Base):
     """A connected component of overlapping events. If flagged, it is the action item (domain.md 5.2, 5.6)."""
 
     __tablename__ = "overlap_groups"
@@ -41,9 +41,6 @@ class OverlapGroup(Base):
     #: The resolution before it was reopened (5.9).
     proposal: Mapped[dict[str, Any] | None]
     merged_into: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("overlap_groups.id"), index=True)
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         Index("ix_overlap_groups_owner_id_opened_at_id", "owner_id", "opened_at", "id"),
         Index("ix_overlap_groups_configuration_id_status", "configuration_id", "status"),

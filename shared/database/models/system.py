@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Versioned, one_of
 from shared.domain.identity.first_sign_in import InvitationState
 
 
-class Tenant(Base):
+class Tenant(Versioned, Base):
     """A further tenant whose people may use the app. The home tenant is a setting, not a row."""
 
     __tablename__ = "tenants"
@@ -20,9 +20,6 @@ class Tenant(Base):
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     added_by: Mapped[str]
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (Index("ix_tenants_created_at_id", "created_at", "id"),)
 
 

@@ -3,13 +3,13 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Versioned
 
 
-class User(Base):
+class User(Versioned, Base):
     """A person whose mailbox we work on, identified by tenant and Entra object id (domain.md 1)."""
 
     __tablename__ = "users"
@@ -19,9 +19,6 @@ class User(Base):
     address: Mapped[str]
     display_name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     offboarded_at: Mapped[datetime | None]
     legal_hold_reason: Mapped[str | None]
     legal_hold_since: Mapped[datetime | None]

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Timestamped, one_of
 from shared.domain.backfilling.backfill import BackfillState
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState, VerificationState
 
@@ -124,7 +124,7 @@ class VerificationItem(Base):
     __table_args__ = (CheckConstraint("side IN ('source', 'copy', 'origin')", name="side"),)
 
 
-class Backfill(Base):
+class Backfill(Timestamped, Base):
     """The months ``[range_start, range_end)`` of a configuration to archive one by one (domain.md 2.14).
 
     Its job stores whether it is paused, when it continues and how often it failed.
@@ -144,8 +144,6 @@ class Backfill(Base):
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archive_runs.id"), index=True)
     reason: Mapped[str | None]
     requested_by: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint(one_of("state", BackfillState), name="state"),

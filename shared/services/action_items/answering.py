@@ -99,13 +99,8 @@ class ActionItemAnswering:
         before = {"status": item.status}
         now = self._ports.clock.now()
         await ActionItemRepository(session).answer(item, answer, status, caller.actor, now)
+        changes = {"before": before, "after": {"status": str(status), "answer": str(answer)}}
         await self._ports.audit.record(
-            session,
-            action=f"action_item.{status}",
-            resource_type="action_item",
-            resource_id=str(item.id),
-            outcome="success",
-            changes={"before": before, "after": {"status": str(status), "answer": str(answer)}},
-            on_behalf_of=item.owner_id,
+            session, f"action_item.{status}", "action_item", item.id, changes, on_behalf_of=item.owner_id
         )
         return await self._runs.queue(session, item, caller) if answer.changes_archive else None

@@ -53,7 +53,7 @@ class GeneralReading:
             rows = await AppointmentRepository(session).list(
                 owner.id,
                 _filter(query, caller.person, opened),
-                after=(after.instant, after.id) if after else None,
+                after=after,
                 limit=query.limit + 1,
             )
             agreed = await _agreed(session, caller, [each.row for each in rows])

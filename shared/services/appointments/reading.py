@@ -58,7 +58,7 @@ class AppointmentService:
     async def _list_own(
         self, caller: Caller, query: AppointmentListQuery
     ) -> Slice[Rendered[AppointmentSummary]]:
-        after = (query.after.instant, query.after.id) if query.after else None
+        after = query.after
         own = await self._own.list(caller, query.window_start, query.window_end, after, query.limit + 1)
         require_active(own.active)
         found = Slice.cut(own.rows, query.limit, lambda row: Position(row["start"], row["id"]))

@@ -187,11 +187,10 @@ class ApprovalDecisions:
             await effects.approvals.name_assistant(caller.tenant_id, person, assistant_id, effects.now)
             await self._audit.record(
                 session,
-                action="mailbox_assistant.named" if assistant_id else "mailbox_assistant.removed",
-                resource_type="mailbox",
-                resource_id=str(person),
-                outcome="success",
-                changes={"after": {"assistant_id": str(assistant_id) if assistant_id else None}},
+                "mailbox_assistant.named" if assistant_id else "mailbox_assistant.removed",
+                "mailbox",
+                person,
+                {"after": {"assistant_id": str(assistant_id) if assistant_id else None}},
                 on_behalf_of=access.own.id if access.own is not None else person,
             )
 

@@ -158,11 +158,10 @@ class ApprovalEffects:
         }
         await self._audit.record(
             self.session,
-            action=f"mailbox_approval.{what}",
-            resource_type="mailbox_approval",
-            resource_id=str(approval.id),
-            outcome="success",
-            changes={"after": {**after, **(changes or {})}},
+            f"mailbox_approval.{what}",
+            "mailbox_approval",
+            approval.id,
+            {"after": {**after, **(changes or {})}},
             on_behalf_of=person.id if person is not None else approval.person_id,
         )
 

@@ -39,7 +39,7 @@ class ApprovalReading:
                 seen_by = access.readable_owner, await _mailboxes(approvals, caller)
             rows = await approvals.list(
                 caller.tenant_id,
-                (after.instant, after.id) if after else None,
+                after,
                 limit + 1,
                 seen_by=seen_by,
                 states=() if state is None else (state,),

@@ -115,13 +115,7 @@ class ActionItemKeeper:
     async def record(self, session: AsyncSession, action: str, changes: JsonObject) -> None:
         """Write one audit row for everything that the plan did with items."""
         await self._ports.audit.record(
-            session,
-            action=action,
-            resource_type="archive_run",
-            resource_id=str(self._context.run_id),
-            outcome="success",
-            changes=changes,
-            on_behalf_of=self._context.owner_id,
+            session, action, "archive_run", self._context.run_id, changes, on_behalf_of=self._context.owner_id
         )
 
     def _expires(self, asked: AskedItem, now: datetime) -> datetime | None:

@@ -163,11 +163,10 @@ class _Application:
             await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked), now)
             await self._ports.audit.record(
                 session,
-                action="archive_run.batch",
-                resource_type="archive_run",
-                resource_id=str(self._context.run_id),
-                outcome="success",
-                changes={"operations": {str(OperationState.LOCKED): [str(each) for each in locked]}},
+                "archive_run.batch",
+                "archive_run",
+                self._context.run_id,
+                {"operations": {str(OperationState.LOCKED): [str(each) for each in locked]}},
                 on_behalf_of=owner_id,
             )
         return False

@@ -113,15 +113,15 @@ class Finisher:
             backfill = context.kind is RunKind.BACKFILL
             failed = why is not None if backfill else state.trouble and not unread_alone
             job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
+        # Admins and Auditors read the audit.
         await self._ports.audit.record(
             session,
-            action=f"archive_run.{state}",
-            resource_type="archive_run",
-            resource_id=str(run.id),
-            outcome="failure" if state.trouble else "success",
-            # Admins and Auditors read the audit.
-            changes={"report": report_for_others(stored.to_json())},
+            f"archive_run.{state}",
+            "archive_run",
+            run.id,
+            {"report": report_for_others(stored.to_json())},
             on_behalf_of=context.owner_id,
+            outcome="failure" if state.trouble else "success",
         )
         locked = report.locked + sum(
             count for (_, end), count in margins.items() if end is OperationState.LOCKED

@@ -53,12 +53,7 @@ async def note_found(
     )
     resumed = await JobRepository(session).resume_waiting(owner_id, configuration_id)
     for kind in resumed:
+        changes = {"kind": str(kind), "reason": "the archive calendar is there again"}
         await ports.audit.record(
-            session,
-            action="job.resumed",
-            resource_type="archive_configuration",
-            resource_id=str(configuration_id),
-            outcome="success",
-            changes={"kind": str(kind), "reason": "the archive calendar is there again"},
-            on_behalf_of=owner_id,
+            session, "job.resumed", "archive_configuration", configuration_id, changes, on_behalf_of=owner_id
         )

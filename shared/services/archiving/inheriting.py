@@ -21,11 +21,10 @@ async def hand_to_heir(
     await AppointmentRepository(session).hand_over(context.owner_id, former.id, heir.id)
     await ports.audit.record(
         session,
-        action="archived_event.taken_over",
-        resource_type="archived_event",
-        resource_id=str(heir.id),
-        outcome="success",
-        changes={"from": former.source_key, "to": heir.source_key},
+        "archived_event.taken_over",
+        "archived_event",
+        heir.id,
+        {"from": former.source_key, "to": heir.source_key},
         on_behalf_of=context.owner_id,
     )
 

@@ -353,11 +353,10 @@ class SourceMatcher:
         await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
         await self._ports.audit.record(
             session,
-            action="archived_event.repointed",
-            resource_type="archived_event",
-            resource_id=str(row.id),
-            outcome="success",
-            changes={
+            "archived_event.repointed",
+            "archived_event",
+            row.id,
+            {
                 "step": str(step),
                 "before": {"source_key": row.source_key, "source_id": row.source_id},
                 "after": {"source_key": facts.key, "source_id": source_id},

@@ -134,13 +134,7 @@ class OverlapKeeper:
 
     async def _record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
         await self._ports.audit.record(
-            session,
-            action=action,
-            resource_type="archive_run",
-            resource_id=str(self._context.run_id),
-            outcome="success",
-            changes=changes,
-            on_behalf_of=self._context.owner_id,
+            session, action, "archive_run", self._context.run_id, changes, on_behalf_of=self._context.owner_id
         )
 
 

@@ -77,10 +77,9 @@ async def _release(session: AsyncSession, configuration: ArchiveConfiguration, a
     for kind in resumed:
         await audit.record(
             session,
-            action="job.resumed",
-            resource_type="archive_configuration",
-            resource_id=str(configuration.id),
-            outcome="success",
-            changes={"kind": str(kind), "reason": "the older configuration is deleted"},
+            "job.resumed",
+            "archive_configuration",
+            configuration.id,
+            {"kind": str(kind), "reason": "the older configuration is deleted"},
             on_behalf_of=configuration.owner_id,
         )

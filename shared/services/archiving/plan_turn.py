@@ -62,13 +62,13 @@ async def record_plan(
 ) -> None:
     """Store the counts of the complete plan, and audit it."""
     await ArchiveRunRepository(session).set_planned(context.run_id, counts, ports.clock.now())
+    # Admins and Auditors read the audit.
     await ports.audit.record(
         session,
-        action="archive_run.planned",
-        resource_type="archive_run",
-        resource_id=str(context.run_id),
-        outcome="failure" if counts.refused else "success",
-        # Admins and Auditors read the audit.
-        changes={"plan": plan_for_others(counts.to_json())},
+        "archive_run.planned",
+        "archive_run",
+        context.run_id,
+        {"plan": plan_for_others(counts.to_json())},
         on_behalf_of=context.owner_id,
+        outcome="failure" if counts.refused else "success",
     )

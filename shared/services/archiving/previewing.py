@@ -14,7 +14,6 @@ from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
-from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.caller import Caller
 from shared.domain.planning.archive_plan import Decision, PlannedGroup
@@ -25,7 +24,7 @@ from shared.domain.runs.archive_run import OperationAction, OperationState, RunK
 from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
 from shared.domain.runs.window import Window
-from shared.errors import NotFound, RunInProgress
+from shared.errors import RunInProgress
 from shared.services.approvals.objections import refuse_unauthorised
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
@@ -39,6 +38,7 @@ from shared.services.archiving.planning import READINGS
 from shared.services.archiving.results import Result, ResultRecorder
 from shared.services.archiving.windows import requested
 from shared.services.identity.access import Access
+from shared.services.identity.ownership import writable_configuration
 from shared.services.operation.system_settings import settings_in_force
 
 _WRITES_AT_ONCE = 500
@@ -121,7 +121,8 @@ class Previewer:
         calendar.
         """
         async with self._ports.database.session() as session:
-            configuration = await self._configuration(session, caller, configuration_id)
+            access = await Access.of(session, caller)
+            configuration = await writable_configuration(session, access, configuration_id)
             await refuse_unauthorised(session, caller.tenant_id, configuration_id)
             window = requested(self._ports, configuration, start, end)
             run = _imagined(configuration, window, self._ports.clock.now())
@@ -146,17 +147,6 @@ class Previewer:
         access = await Access.of(session, caller)
         owns = access.own is not None and access.own.id == configuration.owner_id
         return owns and configuration.names_another and not configuration.masks_private_events
-
-    async def _configuration(
-        self, session: AsyncSession, caller: Caller, configuration_id: UUID
-    ) -> ArchiveConfiguration:
-        access = await Access.of(session, caller)
-        found = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, configuration_id, access.writable_owner
-        )
-        if found is None:
-            raise NotFound("there is no such archive configuration")
-        return found
 
 
 class _RehearsalTurn(PlanTurn):

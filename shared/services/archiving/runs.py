@@ -10,7 +10,6 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.listed_operations import ListedOperationRepository
 from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
-from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.identity.caller import Caller
 from shared.domain.runs.archive_run import RunState
 from shared.domain.runs.outcome import OutcomeReport, StoredReport
@@ -24,7 +23,7 @@ from shared.schemas.archive_runs import (
 from shared.schemas.paging import Place, Position, Slice
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access, reads_own, reads_own_of
-from shared.services.identity.ownership import readable_owner_of
+from shared.services.identity.ownership import readable_configuration, readable_owner_of
 
 
 class ArchiveRunService:
@@ -46,17 +45,11 @@ class ArchiveRunService:
         after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            configuration = await ArchiveConfigurationRepository(session).get(
-                caller.tenant_id, configuration_id, owner_id=access.readable_owner
-            )
-            if configuration is None:
-                raise NotFound("there is no such archive configuration")
+            await readable_configuration(session, access, configuration_id)
             own = await reads_own(session, access, configuration_id)
             # Whether the caller may read them is decided above.
             wanted = _filter(query, reader=None, configuration_id=configuration_id)
-            rows = await RunSearchRepository(session).page(
-                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
-            )
+            rows = await RunSearchRepository(session).page(caller.tenant_id, wanted, after, query.limit + 1)
         return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
 
     async def search(
@@ -76,9 +69,7 @@ class ArchiveRunService:
                 owner_id=await _owner(session, access, query),
                 configuration_id=query.configuration_id,
             )
-            rows = await RunSearchRepository(session).page(
-                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
-            )
+            rows = await RunSearchRepository(session).page(caller.tenant_id, wanted, after, query.limit + 1)
             own = await reads_own_of(session, access, {row.configuration_id for row in rows})
         return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
 
@@ -131,11 +122,10 @@ class ArchiveRunService:
             run.report = dict(StoredReport(OutcomeReport.of(0, {}), "cancelled before it began").to_json())
         await self._audit.record(
             session,
-            action="archive_run.cancel_requested" if begun else "archive_run.cancelled",
-            resource_type="archive_run",
-            resource_id=str(run.id),
-            outcome="success",
-            changes={"after": {"cancel_requested": True, "state": str(run.state)}},
+            "archive_run.cancel_requested" if begun else "archive_run.cancelled",
+            "archive_run",
+            run.id,
+            {"after": {"cancel_requested": True, "state": str(run.state)}},
             on_behalf_of=run.owner_id,
         )
 

@@ -224,11 +224,10 @@ class SourceReader:
         await self._context.overlaps(session).repoint(row.source_key, key)
         await self._ports.audit.record(
             session,
-            action="archived_event.left_behind",
-            resource_type="archived_event",
-            resource_id=str(row.id),
-            outcome="success",
-            changes={"before": {"source_key": row.source_key}, "after": {"source_key": key}},
+            "archived_event.left_behind",
+            "archived_event",
+            row.id,
+            {"before": {"source_key": row.source_key}, "after": {"source_key": key}},
             on_behalf_of=self._context.owner_id,
         )
         if self._dragged is not None:

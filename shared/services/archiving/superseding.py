@@ -103,11 +103,10 @@ async def request_superseding(
     if taken:
         await ports.audit.record(
             session,
-            action="archived_event.superseding_requested",
-            resource_type="archive_configuration",
-            resource_id=str(configuration_id),
-            outcome="success",
-            changes={"because": because, "archived_events": sorted(map(str, taken))},
+            "archived_event.superseding_requested",
+            "archive_configuration",
+            configuration_id,
+            {"because": because, "archived_events": sorted(map(str, taken))},
             on_behalf_of=owner_id,
         )
     return taken

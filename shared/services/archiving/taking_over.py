@@ -69,11 +69,10 @@ class TakingOver:
         if taken:
             await self._ports.audit.record(
                 session,
-                action="archived_event.handed_over",
-                resource_type="archive_configuration",
-                resource_id=str(into),
-                outcome="success",
-                changes={"archived_events": sorted(map(str, taken))},
+                "archived_event.handed_over",
+                "archive_configuration",
+                into,
+                {"archived_events": sorted(map(str, taken))},
                 on_behalf_of=self._context.owner_id,
             )
         return taken

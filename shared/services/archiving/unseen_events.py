@@ -259,10 +259,9 @@ class UnseenEvents:
         self.source_deleted += len(ids)
         await self._ports.audit.record(
             session,
-            action="appointment.source_deleted",
-            resource_type="archive_run",
-            resource_id=str(self._context.run_id),
-            outcome="success",
-            changes={"archived_events": [str(i) for i in ids]},
+            "appointment.source_deleted",
+            "archive_run",
+            self._context.run_id,
+            {"archived_events": [str(i) for i in ids]},
             on_behalf_of=self._context.owner_id,
         )

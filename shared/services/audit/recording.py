@@ -41,13 +41,13 @@ class AuditWriter:
     async def record(
         self,
         session: "AsyncSession",
-        *,
         action: str,
         resource_type: str,
-        resource_id: str,
-        outcome: Outcome,
+        resource_id: UUID | str,
         changes: JsonObject,
+        *,
         on_behalf_of: UUID | None = None,
+        outcome: Outcome = "success",
     ) -> None:
         """Add one row in the transaction of ``session``, so it exists if and only if the change does.
 
@@ -57,7 +57,7 @@ class AuditWriter:
         Raises RuntimeError if no caller is bound, because nothing may change without an actor. Raises
         Unavailable if the key is needed and the key store is away.
         """
-        fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
+        fact = AuditFact(action, resource_type, str(resource_id), outcome, changes, on_behalf_of)
         await self.record_all(session, [fact])
 
     async def record_all(self, session: "AsyncSession", facts: Sequence[AuditFact]) -> None:

@@ -108,9 +108,8 @@ class AuditTrail:
     async def _page(
         self, caller: Caller, own: UUID | None, filters: AuditFilter, after: Position | None, limit: int
     ) -> Slice[AuditEntryResource]:
-        place = (after.instant, after.id) if after else None
         async with self._database.session() as session:
-            rows = await AuditRepository(session).search(caller.tenant_id, filters, place, limit + 1)
+            rows = await AuditRepository(session).search(caller.tenant_id, filters, after, limit + 1)
             appointments = await _appointments(session, caller.tenant_id, rows)
         if filters.trace is not None:
             appointments |= dict.fromkeys(filters.trace.runs, filters.trace.appointment_id)

@@ -38,6 +38,7 @@ from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
 from shared.services.backfilling.ranges import enter_backfill, first_night
 from shared.services.identity.access import Access
+from shared.services.identity.ownership import readable_configuration, writable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.claims import FAILED_CLAIM_RETRY, JobClaims
 
@@ -75,11 +76,7 @@ class BackfillService:
         """The backfill of a configuration that the caller may see. Raises NotFound."""
         async with self._ports.database.session() as session:
             access = await Access.of(session, caller)
-            configuration = await ArchiveConfigurationRepository(session).get(
-                caller.tenant_id, configuration_id, access.readable_owner
-            )
-            if configuration is None:
-                raise NotFound("there is no such archive configuration")
+            configuration = await readable_configuration(session, access, configuration_id)
             return await self._view(session, configuration)
 
     async def start(
@@ -295,17 +292,14 @@ class BackfillService:
         Raises NotFound. To continue, also ArchiveInUse for the newer of a pair (domain.md 2.19).
         """
         access = await Access.of(session, caller)
-        found = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, configuration_id, access.writable_owner
-        )
-        if found is not None:
-            found = await lock_archive(session, found.owner_id, found.id, tenant_id=caller.tenant_id)
-        if found is None:
+        found = await writable_configuration(session, access, configuration_id)
+        held = await lock_archive(session, found.owner_id, found.id, tenant_id=caller.tenant_id)
+        if held is None:
             raise NotFound("there is no such archive configuration")
         if goes_on:
-            await refuse_paused_pair(session, access, found, self._ports.audit)
-            await authorise(session, caller, found)
-        return found
+            await refuse_paused_pair(session, access, held, self._ports.audit)
+            await authorise(session, caller, held)
+        return held
 
     async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:
         owner = configuration.owner_id
@@ -337,11 +331,10 @@ class BackfillService:
     ) -> None:
         await self._ports.audit.record(
             session,
-            action=f"backfill.{what}",
-            resource_type="archive_configuration",
-            resource_id=str(configuration.id),
-            outcome="success",
-            changes=changes,
+            f"backfill.{what}",
+            "archive_configuration",
+            configuration.id,
+            changes,
             on_behalf_of=configuration.owner_id,
         )
 

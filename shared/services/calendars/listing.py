@@ -134,15 +134,7 @@ class CalendarService:
 
     async def _record(self, owner: User, action: str, calendar_id: str, changes: dict[str, Any]) -> None:
         async with self._database.session() as session:
-            await self._audit.record(
-                session,
-                action=action,
-                resource_type="calendar",
-                resource_id=calendar_id,
-                outcome="success",
-                changes=changes,
-                on_behalf_of=owner.id,
-            )
+            await self._audit.record(session, action, "calendar", calendar_id, changes, on_behalf_of=owner.id)
 
 
 def _sorted(calendars: Sequence[Calendar]) -> list[Calendar]:

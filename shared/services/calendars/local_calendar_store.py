@@ -122,14 +122,9 @@ class LocalCalendarStore:
                     updated_at=now,
                 )
             )
+            changes = {"after": {"name": name}}
             await self._audit.record(
-                session,
-                action="local_calendar.created",
-                resource_type="local_calendar",
-                resource_id=str(row.id),
-                outcome="success",
-                changes={"after": {"name": name}},
-                on_behalf_of=owner.id,
+                session, "local_calendar.created", "local_calendar", row.id, changes, on_behalf_of=owner.id
             )
         return calendar_of(row)
 

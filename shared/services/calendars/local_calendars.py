@@ -67,11 +67,10 @@ class LocalCalendarService:
                 await calendars.rename(row, wanted.name, name_key(wanted.name), self._clock.now())
                 await self._audit.record(
                     session,
-                    action="local_calendar.renamed",
-                    resource_type="local_calendar",
-                    resource_id=str(row.id),
-                    outcome="success",
-                    changes={"before": {"name": before}, "after": {"name": row.name}},
+                    "local_calendar.renamed",
+                    "local_calendar",
+                    row.id,
+                    {"before": {"name": before}, "after": {"name": row.name}},
                     on_behalf_of=owner.id,
                 )
         return OwnedCalendar(row, owner)
@@ -102,11 +101,10 @@ class LocalCalendarService:
             events = await calendars.delete(row.owner_id, row.id)
             await self._audit.record(
                 session,
-                action="local_calendar.deleted",
-                resource_type="local_calendar",
-                resource_id=str(row.id),
-                outcome="success",
-                changes={"before": {"name": row.name, "events": events}},
+                "local_calendar.deleted",
+                "local_calendar",
+                row.id,
+                {"before": {"name": row.name, "events": events}},
                 on_behalf_of=row.owner_id,
             )
 

@@ -76,7 +76,7 @@ class LocalEventService:
                 calendar.id,
                 query.window_start,
                 query.window_end,
-                (after.instant, after.id) if after else None,
+                after,
                 query.limit + 1,
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
@@ -184,11 +184,10 @@ class LocalEventService:
     ) -> None:
         await self._audit.record(
             session,
-            action=f"local_event.{what}",
-            resource_type="local_event",
-            resource_id=str(row.id),
-            outcome="success",
-            changes={"local_calendar_id": str(row.calendar_id), **changes},
+            f"local_event.{what}",
+            "local_event",
+            row.id,
+            {"local_calendar_id": str(row.calendar_id), **changes},
             on_behalf_of=row.owner_id,
         )
 

@@ -71,9 +71,8 @@ class CategoryApplying:
             owner = await writable_person(await Access.of(session, caller), wanted.user_id)
             tasks = await _chosen(session, caller, owner, wanted.choices, categories)
             if wanted.rules is not None:
-                place = (after.instant, after.id) if after else None
                 known = {task.appointment_id for task in tasks}
-                ruled, following = await _ruled(session, caller, owner, wanted.rules, place, known)
+                ruled, following = await _ruled(session, caller, owner, wanted.rules, after, known)
                 tasks += ruled
         await self._writing.write(owner, tasks, viewer=caller.person)
         return AppliedCategories(

@@ -326,13 +326,7 @@ class CategoryCatalogue:
         self, session: AsyncSession, category: KnownCategory, what: str, changes: dict[str, Any]
     ) -> None:
         await self._audit.record(
-            session,
-            action=f"category.{what}",
-            resource_type="category",
-            resource_id=str(category.id),
-            outcome="success",
-            changes=changes,
-            on_behalf_of=category.owner_id,
+            session, f"category.{what}", "category", category.id, changes, on_behalf_of=category.owner_id
         )
 
 

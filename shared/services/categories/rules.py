@@ -42,8 +42,7 @@ class CategoryRules:
             owner = await readable_person(await Access.of(session, caller), query.user_id)
             if owner is None:
                 return Slice((), None)
-            place = (after.instant, after.id) if after else None
-            rows = await CategoryRuleRepository(session).list(owner.id, place, query.limit + 1)
+            rows = await CategoryRuleRepository(session).list(owner.id, after, query.limit + 1)
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
     async def get(self, caller: Caller, rule_id: UUID) -> CategoryRuleRow:
@@ -129,13 +128,7 @@ class CategoryRules:
         self, session: AsyncSession, row: CategoryRuleRow, what: str, changes: dict[str, Any]
     ) -> None:
         await self._audit.record(
-            session,
-            action=f"category_rule.{what}",
-            resource_type="category_rule",
-            resource_id=str(row.id),
-            outcome="success",
-            changes=changes,
-            on_behalf_of=row.owner_id,
+            session, f"category_rule.{what}", "category_rule", row.id, changes, on_behalf_of=row.owner_id
         )
 
 

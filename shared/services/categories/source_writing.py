@@ -181,14 +181,12 @@ class SourceWriting:
                 if origin is not None and origin != owner.object_id:
                     found = await UserRepository(session).get_by_object_id(owner.tenant_id, origin)
                     person = found.id if found is not None else origin
+                kind, about = (
+                    ("appointment", str(task.appointment_id)) if archived else ("event", _source_id(task))
+                )
+                changes = task.audited()
                 await self._audit.record(
-                    session,
-                    action="category.applied",
-                    resource_type="appointment" if archived else "event",
-                    resource_id=str(task.appointment_id) if archived else _source_id(task),
-                    outcome="success",
-                    changes=task.audited(),
-                    on_behalf_of=person,
+                    session, "category.applied", kind, about, changes, on_behalf_of=person
                 )
 
 

@@ -26,6 +26,7 @@ from shared.services.audit.recording import AuditWriter
 from shared.services.backfilling.ranges import fit_backfill
 from shared.services.configurations.saving import ScheduledConfiguration, audited_policies
 from shared.services.identity.access import Access
+from shared.services.identity.ownership import writable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 
 _PLAIN_FIELDS = (
@@ -139,11 +140,7 @@ class ConfigurationChanges:
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
     ) -> ScheduledConfiguration:
         access = await Access.of(session, caller)
-        configuration = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, configuration_id, access.writable_owner
-        )
-        if configuration is None:
-            raise NotFound("there is no such archive configuration")
+        configuration = await writable_configuration(session, access, configuration_id)
         await lock_archive(session, configuration.owner_id, configuration_id)
         job = await JobRepository(session).get(configuration.owner_id, configuration_id)
         if job is None:
@@ -210,11 +207,10 @@ class ConfigurationChanges:
             changes["after"] = {name: after[name] for name in changed}
         await self._audit.record(
             session,
-            action=f"archive_configuration.{what}",
-            resource_type="archive_configuration",
-            resource_id=str(configuration.id),
-            outcome="success",
-            changes=changes,
+            f"archive_configuration.{what}",
+            "archive_configuration",
+            configuration.id,
+            changes,
             on_behalf_of=configuration.owner_id,
         )
 

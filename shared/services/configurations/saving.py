@@ -24,7 +24,7 @@ from shared.domain.planning.purpose import Purpose
 from shared.domain.times import schedule as schedules
 from shared.domain.times.schedule import Schedule
 from shared.domain.times.zones import find_zone
-from shared.errors import ArchiveInUse, Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import ArchiveInUse, Conflict, FieldError, ValidationFailed
 from shared.schemas.archive_configurations import ArchiveConfigurationCreate
 from shared.schemas.paging import Position, Slice
 from shared.services.approvals.requesting import ask_for_new
@@ -41,6 +41,7 @@ from shared.services.calendars.resolution import (
 )
 from shared.services.calendars.store import BothCalendars
 from shared.services.identity.access import Access
+from shared.services.identity.ownership import readable_configuration
 from shared.services.operation.person_limits import refuse_configuration
 from shared.services.operation.system_settings import SystemSettings, TenantSettings
 
@@ -100,11 +101,7 @@ class ArchiveConfigurationService:
         """A configuration visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            configuration = await ArchiveConfigurationRepository(session).get(
-                caller.tenant_id, configuration_id, owner_id=access.readable_owner
-            )
-            if configuration is None:
-                raise NotFound("there is no such archive configuration")
+            configuration = await readable_configuration(session, access, configuration_id)
             jobs = await JobRepository(session).of_configurations(caller.tenant_id, [configuration_id])
             return ScheduledConfiguration(configuration, jobs[configuration_id])
 
@@ -120,9 +117,8 @@ class ArchiveConfigurationService:
             owner_id = access.readable_owner
             if user_id is not None:
                 owner_id = (await access.readable_user(user_id)).id
-            place = (after.instant, after.id) if after else None
             rows = await ArchiveConfigurationRepository(session).list(
-                caller.tenant_id, place, limit + 1, owner_id=owner_id
+                caller.tenant_id, after, limit + 1, owner_id=owner_id
             )
             jobs = await JobRepository(session).of_configurations(caller.tenant_id, [row.id for row in rows])
         found = Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
@@ -250,11 +246,10 @@ class ArchiveConfigurationService:
             # same.
             await self._audit.record(
                 session,
-                action="archive_configuration.created",
-                resource_type="archive_configuration",
-                resource_id=str(configuration.id),
-                outcome="success",
-                changes={"after": audited(configuration, job)},
+                "archive_configuration.created",
+                "archive_configuration",
+                configuration.id,
+                {"after": audited(configuration, job)},
                 on_behalf_of=owner.id,
             )
             await ask_for_new(session, self._audit, now, caller, configuration, owner)

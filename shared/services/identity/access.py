@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.users import User
 from shared.database.repositories.identity.users import UserRepository
+from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller, require_active
 from shared.errors import NotFound
 
@@ -62,6 +63,15 @@ class Access:
     async def writable_user(self, user_id: UUID) -> User:
         """The user for whom the caller may act. Raises NotFound otherwise."""
         return await self._user(user_id, self.writable_owner)
+
+    async def locked_user(self, user_id: UUID, expected: ExpectedVersion = ANY_VERSION) -> User:
+        """As ``writable_user``, locked until the transaction ends. Raises PreconditionFailed too."""
+        await self.writable_user(user_id)
+        user = await self._users.lock(self.caller.tenant_id, user_id)
+        if user is None:
+            raise NotFound("there is no such user")
+        expected.check(user.version)
+        return user
 
     async def _user(self, user_id: UUID, scope: UUID | None) -> User:
         user = None

@@ -1,5 +1,6 @@
 """Whose data a list shows: the named person's, or the caller's (domain.md 1; design.md, Who may)."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.users import User
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.services.identity.access import Access
+
+if TYPE_CHECKING:
+    from shared.database.models.configurations import ArchiveConfiguration
 
 _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has nothing of their own", "missing")
 
@@ -34,14 +38,40 @@ async def readable_owner_of(
     """
     if configuration_id is None:
         return await readable_person(access, user_id)
+    configuration = await readable_configuration(session, access, configuration_id)
+    if user_id not in (None, configuration.owner_id):
+        raise _no_configuration()
+    return await access.readable_user(configuration.owner_id)
+
+
+async def readable_configuration(
+    session: AsyncSession, access: Access, configuration_id: UUID
+) -> "ArchiveConfiguration":
+    """The configuration. Raises NotFound if there is none, or none visible to the caller."""
+    return await _configuration(session, access, configuration_id, access.readable_owner)
+
+
+async def writable_configuration(
+    session: AsyncSession, access: Access, configuration_id: UUID
+) -> "ArchiveConfiguration":
+    """The configuration, if the caller may change it. Raises NotFound otherwise."""
+    return await _configuration(session, access, configuration_id, access.writable_owner)
+
+
+async def _configuration(
+    session: AsyncSession, access: Access, configuration_id: UUID, owner_id: UUID | None
+) -> "ArchiveConfiguration":
     # Imported here because most lists name no configuration, and a first request must be fast.
     from shared.database.repositories.configurations.archive_configurations import (
         ArchiveConfigurationRepository,
     )
 
-    configuration = await ArchiveConfigurationRepository(session).get(
-        access.caller.tenant_id, configuration_id, owner_id=access.readable_owner
-    )
-    if configuration is None or user_id not in (None, configuration.owner_id):
-        raise NotFound("there is no such archive configuration")
-    return await access.readable_user(configuration.owner_id)
+    tenant_id = access.caller.tenant_id
+    found = await ArchiveConfigurationRepository(session).get(tenant_id, configuration_id, owner_id)
+    if found is None:
+        raise _no_configuration()
+    return found
+
+
+def _no_configuration() -> NotFound:
+    return NotFound("there is no such archive configuration")

@@ -57,11 +57,10 @@ async def judge_job(session: AsyncSession, audit: AuditWriter, ended: WorkEnded)
         return JobJudgement(said_gone=ended.gone and failures is not None)
     await audit.record(
         session,
-        action="job.paused",
-        resource_type="archive_configuration",
-        resource_id=str(ended.configuration_id),
-        outcome="success",
-        changes={"kinds": [*map(str, paused)], "failures_in_a_row": failures or 0, "gone": ended.gone},
+        "job.paused",
+        "archive_configuration",
+        ended.configuration_id,
+        {"kinds": [*map(str, paused)], "failures_in_a_row": failures or 0, "gone": ended.gone},
         on_behalf_of=ended.owner_id,
     )
     notices = job_paused(ended.cause_id, ended.configuration_id, ended.kind, failures or 0, gone=ended.gone)

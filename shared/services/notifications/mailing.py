@@ -149,12 +149,12 @@ class MailSending:
         person = await users.get_by_object_id(mail.tenant_id, mail.person_id)
         await self._audit.record(
             session,
-            action=f"mail.{what}",
-            resource_type=mail.resource_type,
-            resource_id=str(mail.resource_id),
-            outcome="success" if what == "sent" else "failure",
-            changes={"after": told},
+            f"mail.{what}",
+            mail.resource_type,
+            mail.resource_id,
+            {"after": told},
             on_behalf_of=person.id if person is not None else mail.person_id,
+            outcome="success" if what == "sent" else "failure",
         )
 
 

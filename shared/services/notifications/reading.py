@@ -41,8 +41,7 @@ class NotificationService:
         async with self._database.session() as session:
             addressee = await _addressee(session, caller)
             notifications = NotificationRepository(session)
-            place = (after.instant, after.id) if after else None
-            rows = await notifications.list(addressee, place, query.limit + 1, query.unread, query.kind)
+            rows = await notifications.list(addressee, after, query.limit + 1, query.unread, query.kind)
             unread = await notifications.unread(addressee)
         return Told(Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id)), unread)
 
@@ -69,11 +68,10 @@ class NotificationService:
                 await session.flush()
                 await self._audit.record(
                     session,
-                    action="notification.read" if read else "notification.unread",
-                    resource_type="notification",
-                    resource_id=str(row.id),
-                    outcome="success",
-                    changes={"before": {"read": before}, "after": {"read": read}},
+                    "notification.read" if read else "notification.unread",
+                    "notification",
+                    row.id,
+                    {"before": {"read": before}, "after": {"read": read}},
                     on_behalf_of=row.owner_id,
                 )
         return row
@@ -91,11 +89,10 @@ class NotificationService:
             if marked:
                 await self._audit.record(
                     session,
-                    action="notifications.read",
-                    resource_type="user",
-                    resource_id=str(own or caller.object_id),
-                    outcome="success",
-                    changes={"until": until.isoformat(), "notifications": sorted(map(str, marked))},
+                    "notifications.read",
+                    "user",
+                    str(own or caller.object_id),
+                    {"until": until.isoformat(), "notifications": sorted(map(str, marked))},
                     on_behalf_of=own,
                 )
         return len(marked), own

@@ -77,11 +77,10 @@ class Reminders:
         with acting_as(Caller.system(first.tenant_id, "sweep_notifications")):
             await self._audit.record(
                 session,
-                action=self._kind.action,
-                resource_type="archive_configuration",
-                resource_id=str(first.configuration_id),
-                outcome="success",
-                changes={"reminder": reminder.number, self._kind.listed: listed},
+                self._kind.action,
+                "archive_configuration",
+                first.configuration_id,
+                {"reminder": reminder.number, self._kind.listed: listed},
                 on_behalf_of=first.owner_id,
             )
 

@@ -45,19 +45,8 @@ class TenantSettings:
     @classmethod
     def defaults(cls, settings: Settings) -> "TenantSettings":
         """The defaults of the installation."""
-        return cls(
-            default_lookback_days=settings.default_lookback_days,
-            nightly_at=settings.nightly_at,
-            default_time_zone=settings.default_time_zone,
-            travel_words=settings.travel_words,
-            overlap_expiry_days=settings.overlap_expiry_days,
-            first_sign_in=FirstSignIn(settings.first_sign_in),
-            max_archive_configurations=settings.max_archive_configurations,
-            max_local_calendars=settings.max_local_calendars,
-            max_local_events=settings.max_local_events,
-            max_category_rules=settings.max_category_rules,
-            max_exports_per_day=settings.max_exports_per_day,
-        )
+        values = {name: getattr(settings, name) for name in NAMES}
+        return cls(**values | {"first_sign_in": FirstSignIn(settings.first_sign_in)})
 
     def changed(self, chosen: JsonObject) -> "TenantSettings":
         """The settings with a tenant's choices. Names that this version does not know are ignored."""
@@ -139,16 +128,12 @@ class SystemSettings:
                 row.version += 1
                 row.updated_by = caller.actor
                 row.updated_at = self._clock.now()
+                changes = {
+                    "before": {name: before.get(name) for name in touched},
+                    "after": {name: chosen.get(name) for name in touched},
+                }
                 await self._audit.record(
-                    session,
-                    action="system_settings.updated",
-                    resource_type="system_settings",
-                    resource_id=str(caller.tenant_id),
-                    outcome="success",
-                    changes={
-                        "before": {name: before.get(name) for name in touched},
-                        "after": {name: chosen.get(name) for name in touched},
-                    },
+                    session, "system_settings.updated", "system_settings", caller.tenant_id, changes
                 )
         self.forget(caller.tenant_id)
         return self._in_force(row)

@@ -50,14 +50,8 @@ class TenantService:
         async with self._database.session() as session:
             await Access.of(session, caller)
             await TenantRepository(session).add(tenant)
-            await self._audit.record(
-                session,
-                action="tenant.added",
-                resource_type="tenant",
-                resource_id=str(tenant.id),
-                outcome="success",
-                changes={"after": {"tenant": str(tenant.id), "active": True}},
-            )
+            changes = {"after": {"tenant": str(tenant.id), "active": True}}
+            await self._audit.record(session, "tenant.added", "tenant", tenant.id, changes)
         self._known.forget()
         return tenant
 
@@ -74,10 +68,9 @@ class TenantService:
     async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[Tenant]:
         """Further tenants in the order they were added. Raises Forbidden."""
         self._require_home(caller)
-        place = (after.instant, after.id) if after else None
         async with self._database.session() as session:
             await Access.of(session, caller)
-            rows = await TenantRepository(session).list(place, limit + 1)
+            rows = await TenantRepository(session).list(after, limit + 1)
         return Slice.cut(rows, limit, lambda tenant: Position(tenant.created_at, tenant.id))
 
     async def update(
@@ -101,17 +94,11 @@ class TenantService:
                     setattr(tenant, name, given[name])
                 tenant.version += 1
                 tenant.updated_at = self._clock.now()
-                await self._audit.record(
-                    session,
-                    action="tenant.updated",
-                    resource_type="tenant",
-                    resource_id=str(tenant.id),
-                    outcome="success",
-                    changes={
-                        "before": {_audited(name): before[name] for name in before},
-                        "after": {_audited(name): given[name] for name in before},
-                    },
-                )
+                changes = {
+                    "before": {_audited(name): before[name] for name in before},
+                    "after": {_audited(name): given[name] for name in before},
+                }
+                await self._audit.record(session, "tenant.updated", "tenant", tenant.id, changes)
         self._known.forget()
         return tenant
 

@@ -52,7 +52,7 @@ class OverlapService:
                 return Slice((), None)
             rows = await OverlapGroupRepository(session).list(
                 owner.id,
-                (after.instant, after.id) if after else None,
+                after,
                 query.limit + 1,
                 statuses=() if query.status is None else (query.status,),
                 configuration_id=query.configuration_id,

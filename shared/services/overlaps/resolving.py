@@ -147,14 +147,9 @@ class OverlapResolving:
             decided["action"] = resolution["action"]
         decision = GroupDecision(status, kept, caller.actor, now, decided)
         await OverlapGroupRepository(session).decide(group, decision)
+        changes = {"before": before, "after": {"status": str(status), "resolution": decided}}
         await self._ports.audit.record(
-            session,
-            action=f"overlap.{status}",
-            resource_type="overlap",
-            resource_id=str(group.id),
-            outcome="success",
-            changes={"before": before, "after": {"status": str(status), "resolution": decided}},
-            on_behalf_of=group.owner_id,
+            session, f"overlap.{status}", "overlap", group.id, changes, on_behalf_of=group.owner_id
         )
         return await self._runs.queue(session, group, caller)
 

@@ -9,7 +9,6 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.break_glass import BreakGlassAccess
 from shared.database.repositories.identity.break_glass import BreakGlassRepository
-from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
@@ -40,10 +39,8 @@ class BreakGlass:
         now = self._clock.now()
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            user = await access.writable_user(user_id)
             # Of two concurrent requests, the second finds the access of the first.
-            if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
-                raise NotFound("there is no such user")
+            user = await access.locked_user(user_id)
             if user.object_id == admin:
                 raise Conflict("these are your own events", code="own_content")
             accesses = BreakGlassRepository(session)
@@ -72,9 +69,8 @@ class BreakGlass:
         """Accesses in the order they were opened: the tenant's, or those to the caller's events."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            place = (after.instant, after.id) if after else None
             rows = await BreakGlassRepository(session).list(
-                caller.tenant_id, access.readable_owner, place, limit + 1
+                caller.tenant_id, access.readable_owner, after, limit + 1
             )
         return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
 
@@ -113,11 +109,10 @@ class BreakGlass:
     ) -> None:
         await self._audit.record(
             session,
-            action=f"break_glass.{what}",
-            resource_type="break_glass_access",
-            resource_id=str(access.id),
-            outcome="success",
-            changes={"after": {"ends_at": access.ends_at.isoformat(), **told}},
+            f"break_glass.{what}",
+            "break_glass_access",
+            access.id,
+            {"after": {"ends_at": access.ends_at.isoformat(), **told}},
             on_behalf_of=access.owner_id,
         )
 
@@ -138,12 +133,7 @@ async def note_use(
     if not events:
         return
     async with database.session() as session:
+        changes = {"after": {"private_events": events}}
         await audit.record(
-            session,
-            action="break_glass.used",
-            resource_type=resource_type,
-            resource_id=str(resource_id),
-            outcome="success",
-            changes={"after": {"private_events": events}},
-            on_behalf_of=owner_id,
+            session, "break_glass.used", resource_type, resource_id, changes, on_behalf_of=owner_id
         )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,7 @@ from shared.domain.people.departure import BulkOutcome
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
+from shared.services.people.new_users import new_user
 from shared.services.people.users import refuse_erased
 
 #: The largest number of people in one request, listed or members of the group.
@@ -165,18 +166,8 @@ class BulkAddService:
         return entry
 
     async def _added(self, caller: Caller, entry: Entry, person: DirectoryUser) -> Entry:
-        now = self._clock.now()
-        user = User(
-            id=uuid4(),
-            tenant_id=caller.tenant_id,
-            object_id=person.id,
-            address=entry.address,
-            display_name=person.display_name or entry.address,
-            active=True,
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
+        name = person.display_name or entry.address
+        user = new_user(caller.tenant_id, person.id, entry.address, name, self._clock.now())
         try:
             async with self._database.session() as session:
                 await UserRepository(session).add(user)
@@ -207,13 +198,7 @@ class BulkAddService:
         self, session: AsyncSession, user: User, action: str, after: dict[str, object]
     ) -> None:
         await self._audit.record(
-            session,
-            action=action,
-            resource_type="user",
-            resource_id=str(user.id),
-            outcome="success",
-            changes={"after": after, "in_bulk": True},
-            on_behalf_of=user.id,
+            session, action, "user", user.id, {"after": after, "in_bulk": True}, on_behalf_of=user.id
         )
 
 

@@ -318,12 +318,12 @@ class Eraser:
         await session.flush()
         await self._ports.audit.record(
             session,
-            action=action,
-            resource_type="user_erasure",
-            resource_id=str(erasure.id),
-            outcome="failure" if failed else "success",
-            changes={"state": str(erasure.state), "report": erasure.report},
+            action,
+            "user_erasure",
+            erasure.id,
+            {"state": str(erasure.state), "report": erasure.report},
             on_behalf_of=erasure.user_id,
+            outcome="failure" if failed else "success",
         )
 
 

@@ -89,7 +89,7 @@ class UserErasureService:
                 confirmable=query.confirmable,
             )
             rows = await UserErasureRepository(session).search(
-                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
+                caller.tenant_id, wanted, after, query.limit + 1
             )
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
@@ -176,14 +176,9 @@ class UserErasureService:
         return sum([1 for folder in folders_of(user_id) async for _ in storage.files(folder)])
 
     async def _record(self, session: AsyncSession, erasure: UserErasure, action: str) -> None:
+        changes = {"state": str(erasure.state), "remove_copies": erasure.remove_copies}
         await self._audit.record(
-            session,
-            action=action,
-            resource_type="user_erasure",
-            resource_id=str(erasure.id),
-            outcome="success",
-            changes={"state": str(erasure.state), "remove_copies": erasure.remove_copies},
-            on_behalf_of=erasure.user_id,
+            session, action, "user_erasure", erasure.id, changes, on_behalf_of=erasure.user_id
         )
 
 

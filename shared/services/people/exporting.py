@@ -92,10 +92,8 @@ class UserExportService:
         now = self._clock.now()
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            user = await access.writable_user(user_id)
             # Of two concurrent requests, the second waits for the first and finds its export.
-            if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
-                raise NotFound("there is no such user")
+            user = await access.locked_user(user_id)
             exports = UserExportRepository(session)
             opened = await access_for_export(session, caller, user) if private_events else None
             under_way = await exports.open_of(user.id)
@@ -144,7 +142,7 @@ class UserExportService:
                 caller.tenant_id,
                 owner.id,
                 self._clock.now(),
-                (after.instant, after.id) if after else None,
+                after,
                 query.limit + 1,
             )
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
@@ -286,12 +284,12 @@ class UserExportService:
     async def _record(self, export: UserExport, session: Any, action: str, *, failed: bool = False) -> None:
         await self._audit.record(
             session,
-            action=action,
-            resource_type="user_export",
-            resource_id=str(export.id),
-            outcome="failure" if failed else "success",
-            changes={"state": str(export.state), "rows": export.rows},
+            action,
+            "user_export",
+            export.id,
+            {"state": str(export.state), "rows": export.rows},
             on_behalf_of=export.owner_id,
+            outcome="failure" if failed else "success",
         )
 
 

@@ -1,6 +1,6 @@
 """A person's first sign-in, and who becomes a user by it (design.md, Who may)."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.constraint_errors import AlreadyExists
@@ -17,6 +17,7 @@ from shared.errors import Conflict, Forbidden
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
 from shared.services.operation.system_settings import settings_in_force
+from shared.services.people.new_users import new_user
 from shared.settings import Settings
 
 #: Part of the user principal name of a guest, who belongs to another tenant.
@@ -70,17 +71,9 @@ class FirstSignInService:
 
     async def _make(self, caller: Caller, object_id: UUID, mailbox: Mailbox, policy: FirstSignIn) -> User:
         now = self._clock.now()
-        user = User(
-            id=uuid4(),
-            tenant_id=caller.tenant_id,
-            object_id=object_id,
-            address=mailbox.user_principal_name or mailbox.mail,
-            display_name=mailbox.display_name or mailbox.user_principal_name,
-            active=True,
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
+        address = mailbox.user_principal_name or mailbox.mail
+        name = mailbox.display_name or mailbox.user_principal_name
+        user = new_user(caller.tenant_id, object_id, address, name, now)
         async with self._database.session() as session:
             invitation: Invitation | None = None
             if policy is FirstSignIn.INVITATION:
@@ -96,22 +89,15 @@ class FirstSignInService:
             if invitation is not None:
                 invitation.state = InvitationState.ACCEPTED
                 invitation.user_id, invitation.closed_at = user.id, now
-            await self._audit.record(
-                session,
-                action="user.created",
-                resource_type="user",
-                resource_id=str(user.id),
-                outcome="success",
-                changes={
-                    "after": {
-                        "object_id": str(object_id),
-                        "active": True,
-                        "first_sign_in": policy.value,
-                        "invitation": str(invitation.id) if invitation else None,
-                    }
-                },
-                on_behalf_of=user.id,
-            )
+            changes = {
+                "after": {
+                    "object_id": str(object_id),
+                    "active": True,
+                    "first_sign_in": policy.value,
+                    "invitation": str(invitation.id) if invitation else None,
+                }
+            }
+            await self._audit.record(session, "user.created", "user", user.id, changes, on_behalf_of=user.id)
         return user
 
     async def _made_meanwhile(self, caller: Caller, taken: AlreadyExists) -> User:

@@ -47,14 +47,8 @@ class InvitationService:
             await invitations.close_expired(caller.tenant_id, wanted.address, now)
             await invitations.add(invitation)
             # The address is not audited: no person exists yet whose key could encrypt it (domain.md 7.1).
-            await self._audit.record(
-                session,
-                action="invitation.created",
-                resource_type="invitation",
-                resource_id=str(invitation.id),
-                outcome="success",
-                changes={"after": {"expires_at": invitation.expires_at.isoformat()}},
-            )
+            changes = {"after": {"expires_at": invitation.expires_at.isoformat()}}
+            await self._audit.record(session, "invitation.created", "invitation", invitation.id, changes)
         return invitation
 
     async def get(self, caller: Caller, invitation_id: UUID) -> Invitation:
@@ -70,11 +64,10 @@ class InvitationService:
         self, caller: Caller, after: Position | None, limit: int, state: str | None
     ) -> Slice[Invitation]:
         """Invitations in the order they were made. With ``state``, only those in that state."""
-        place = (after.instant, after.id) if after else None
         wanted = InvitationState(state) if state else None
         async with self._database.session() as session:
             await Access.of(session, caller)
-            rows = await InvitationRepository(session).list(caller.tenant_id, place, limit + 1, wanted)
+            rows = await InvitationRepository(session).list(caller.tenant_id, after, limit + 1, wanted)
         return Slice.cut(rows, limit, lambda invitation: Position(invitation.created_at, invitation.id))
 
     async def revoke(self, caller: Caller, invitation_id: UUID) -> Invitation:
@@ -89,12 +82,6 @@ class InvitationService:
             if invitation.state == InvitationState.REVOKED:
                 return invitation
             invitation.state, invitation.closed_at = InvitationState.REVOKED, self._clock.now()
-            await self._audit.record(
-                session,
-                action="invitation.revoked",
-                resource_type="invitation",
-                resource_id=str(invitation.id),
-                outcome="success",
-                changes={"before": {"state": "open"}, "after": {"state": "revoked"}},
-            )
+            changes = {"before": {"state": "open"}, "after": {"state": "revoked"}}
+            await self._audit.record(session, "invitation.revoked", "invitation", invitation.id, changes)
         return invitation

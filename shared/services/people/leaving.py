@@ -73,10 +73,9 @@ class Leaving:
             )
         await self._audit.record(
             session,
-            action="archive_run.cancel_requested" if begun else "archive_run.cancelled",
-            resource_type="archive_run",
-            resource_id=str(run.id),
-            outcome="success",
-            changes={"after": {"cancel_requested": True, "state": str(run.state)}},
+            "archive_run.cancel_requested" if begun else "archive_run.cancelled",
+            "archive_run",
+            run.id,
+            {"after": {"cancel_requested": True, "state": str(run.state)}},
             on_behalf_of=run.owner_id,
         )

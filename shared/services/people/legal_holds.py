@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.identity.users import UserRepository
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
@@ -36,7 +35,8 @@ class LegalHoldService:
     async def set(self, caller: Caller, user_id: UUID, reason: str, expected: ExpectedVersion) -> User:
         """Set it, or change its reason. Raises NotFound, PreconditionFailed; Conflict in an erasure."""
         async with self._database.session() as session:
-            user = await self._locked(session, caller, user_id, expected)
+            access = await Access.of(session, caller)
+            user = await access.locked_user(user_id, expected)
             await refuse_erased(session, user)
             if user.legal_hold_reason != reason:
                 user.legal_hold_since = user.legal_hold_since or self._clock.now()
@@ -47,34 +47,16 @@ class LegalHoldService:
     async def lift(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> None:
         """Lift it. Raises NotFound for a missing person or hold, and PreconditionFailed."""
         async with self._database.session() as session:
-            user = await self._locked(session, caller, user_id, expected)
+            access = await Access.of(session, caller)
+            user = await access.locked_user(user_id, expected)
             if not user.legal_hold:
                 raise NotFound("there is no such legal hold")
             reason, user.legal_hold_reason, user.legal_hold_since = user.legal_hold_reason, None, None
             await self._changed(session, user, "user.legal_hold_lifted", reason)
 
-    async def _locked(
-        self, session: AsyncSession, caller: Caller, user_id: UUID, expected: ExpectedVersion
-    ) -> User:
-        access = await Access.of(session, caller)
-        await access.writable_user(user_id)
-        user = await UserRepository(session).lock(caller.tenant_id, user_id)
-        if user is None:
-            raise NotFound("there is no such user")
-        expected.check(user.version)
-        return user
-
     async def _changed(self, session: AsyncSession, user: User, action: str, reason: str | None) -> None:
         user.version += 1
         user.updated_at = self._clock.now()
         await session.flush()
-        await self._audit.record(
-            session,
-            action=action,
-            resource_type="user",
-            resource_id=str(user.id),
-            outcome="success",
-            # Text about a person is personal, so it is encrypted with their key.
-            changes={"note": reason},
-            on_behalf_of=user.id,
-        )
+        # Text about a person is personal, so it is encrypted with their key.
+        await self._audit.record(session, action, "user", user.id, {"note": reason}, on_behalf_of=user.id)

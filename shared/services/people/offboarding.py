@@ -7,12 +7,11 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.action_items.action_items import ActionItemRepository
-from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.people.people import LeavingRepository
 from shared.domain.action_items.items import expiring_questions
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
 from shared.services.people.leaving import Leaving, Stopped
@@ -45,11 +44,7 @@ class OffboardingService:
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            await access.writable_user(user_id)
-            user = await UserRepository(session).lock(caller.tenant_id, user_id)
-            if user is None:
-                raise NotFound("there is no such user")
-            expected.check(user.version)
+            user = await access.locked_user(user_id, expected)
             if caller.is_person(user.object_id):
                 raise Conflict("nobody offboards their own account", code="own_account")
             stopped = await self._leaving.stop(session, user)
@@ -66,16 +61,10 @@ class OffboardingService:
                     user.updated_at = user.offboarded_at
             if first or overlaps or items or stopped != Stopped(0, 0, 0, 0, deactivated=False):
                 await session.flush()
+                changes = {
+                    "after": asdict(stopped) | {"overlaps_expiring": overlaps, "action_items_expiring": items}
+                }
                 await self._audit.record(
-                    session,
-                    action="user.offboarded",
-                    resource_type="user",
-                    resource_id=str(user.id),
-                    outcome="success",
-                    changes={
-                        "after": asdict(stopped)
-                        | {"overlaps_expiring": overlaps, "action_items_expiring": items}
-                    },
-                    on_behalf_of=user.id,
+                    session, "user.offboarded", "user", user.id, changes, on_behalf_of=user.id
                 )
         return Offboarded(user, stopped, overlaps, items)

@@ -1,6 +1,6 @@
 """The people whose mailboxes we work on (domain.md 1)."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,11 +13,12 @@ from shared.domain.calendars.calendar_port import Calendars, Mailbox
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.people.departure import ErasureState
-from shared.errors import Conflict, FieldError, NotFound, StoreRefused, ValidationFailed
+from shared.errors import Conflict, FieldError, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
 from shared.schemas.users import UserCreate, UserListQuery, UserUpdate
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
+from shared.services.people.new_users import new_user
 
 
 class UserService:
@@ -40,18 +41,8 @@ class UserService:
         async with self._database.session() as session:
             await Access.of(session, caller)
         mailbox = await self._mailbox(caller, wanted)
-        now = self._clock.now()
-        user = User(
-            id=uuid4(),
-            tenant_id=caller.tenant_id,
-            object_id=UUID(mailbox.id),
-            address=wanted.address,
-            display_name=wanted.display_name or mailbox.display_name or wanted.address,
-            active=True,
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
+        name = wanted.display_name or mailbox.display_name or wanted.address
+        user = new_user(caller.tenant_id, UUID(mailbox.id), wanted.address, name, self._clock.now())
         async with self._database.session() as session:
             users = UserRepository(session)
             known = await users.get_by_object_id(caller.tenant_id, user.object_id)
@@ -65,15 +56,8 @@ class UserService:
             await users.add(user)
             # Name and address are left out: personal values do not enter the audit unencrypted (domain.md
             # 7.1).
-            await self._audit.record(
-                session,
-                action="user.created",
-                resource_type="user",
-                resource_id=str(user.id),
-                outcome="success",
-                changes={"after": {"object_id": str(user.object_id), "active": True}},
-                on_behalf_of=user.id,
-            )
+            changes = {"after": {"object_id": str(user.object_id), "active": True}}
+            await self._audit.record(session, "user.created", "user", user.id, changes, on_behalf_of=user.id)
         return user
 
     async def get(self, caller: Caller, user_id: UUID) -> User:
@@ -91,11 +75,7 @@ class UserService:
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            await access.writable_user(user_id)
-            user = await UserRepository(session).lock(caller.tenant_id, user_id)
-            if user is None:
-                raise NotFound("there is no such user")
-            expected.check(user.version)
+            user = await access.locked_user(user_id, expected)
             given = wanted.given()
             if given.get("active") is False and caller.is_person(user.object_id):
                 raise Conflict("nobody deactivates their own account", code="own_account")
@@ -109,14 +89,9 @@ class UserService:
                     user.offboarded_at = None
                 user.version += 1
                 user.updated_at = self._clock.now()
+                changes = {"before": before, "after": {name: given[name] for name in before}}
                 await self._audit.record(
-                    session,
-                    action="user.updated",
-                    resource_type="user",
-                    resource_id=str(user.id),
-                    outcome="success",
-                    changes={"before": before, "after": {name: given[name] for name in before}},
-                    on_behalf_of=user.id,
+                    session, "user.updated", "user", user.id, changes, on_behalf_of=user.id
                 )
         return user
 
@@ -130,7 +105,7 @@ class UserService:
             access = await Access.of(session, caller)
             rows = await UserRepository(session).list(
                 caller.tenant_id,
-                (after.instant, after.id) if after else None,
+                after,
                 query.limit + 1,
                 query.address,
                 name=query.name,

@@ -9,23 +9,16 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
+from shared.blob_container import BlobContainer
 from shared.errors import Unavailable
 from shared.services.person_keys.keys import KEY_BYTES, KeyDestroyed, KeyNotDestroyed, PersonKeyStore
 from shared.settings import Settings
 
-if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
-    from azure.storage.blob.aio import ContainerClient
-
-    from shared.credential import Credential
-
 _DESTROYED: Final = b"destroyed"
-_ANSWER_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +30,7 @@ def open_key_store(settings: Settings) -> PersonKeyStore | None:
             _log.warning("person_key_store is not set: personal values are withheld from the audit")
         return None
     if place.startswith("https://"):
-        return BlobKeyStore.open(settings)
+        return BlobKeyStore.open(settings, place)
     return FolderKeyStore(Path(place))
 
 
@@ -116,28 +109,15 @@ class FolderKeyStore:
             os.close(folder)
 
 
-class BlobKeyStore:
+class BlobKeyStore(BlobContainer):
     """Keys as blobs of one container. Its account keeps neither versions nor deleted blobs.
 
     Conditional writes:
     https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
     """
 
-    def __init__(self, connect: "Callable[[], tuple[ContainerClient, Credential | None]]") -> None:
-        self._connect = connect
-        self._connected: tuple[ContainerClient, Credential | None] | None = None
-
-    @classmethod
-    def open(cls, settings: Settings) -> "BlobKeyStore":
-        """Open it with the app's own identity, which needs the role Storage Blob Data Contributor there."""
-        return cls(lambda: _connect(settings))
-
-    @property
-    def _container(self) -> "ContainerClient":
-        # The client loads slowly, so it is loaded when a key is first needed (cold start).
-        if self._connected is None:
-            self._connected = self._connect()
-        return self._connected[0]
+    store = "the store of personal keys"
+    answer_seconds = 10.0
 
     async def read(self, person: UUID) -> bytes | None:
         """The key of the blob, see PersonKeyStore."""
@@ -171,14 +151,6 @@ class BlobKeyStore:
                 " delete off, delete them, and erase again"
             )
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._connected is not None:
-            container, credential = self._connected
-            await container.close()
-            if credential is not None:
-                await credential.close()
-
     async def _download(self, person: UUID) -> bytes:
         stream = await self._container.download_blob(f"{person}.key")
         return await stream.readall()
@@ -196,26 +168,7 @@ class BlobKeyStore:
             bool(b.deleted or b.snapshot or (b.version_id and not b.is_current_version)) for b in found
         )
 
-    async def _answer[Result](self, request: Awaitable[Result]) -> Result:
-        from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+    def _answers(self, error: Exception) -> bool:
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                return await request
-        except (ResourceExistsError, ResourceNotFoundError):
-            raise
-        except (AzureError, TimeoutError) as error:
-            raise Unavailable("the store of personal keys does not answer", retry_after=5) from error
-
-
-def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
-    from azure.storage.blob.aio import ContainerClient, ExponentialRetry
-
-    from shared.credential import make_credential
-
-    credential = make_credential(settings)
-    retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)
-    container = ContainerClient.from_container_url(
-        settings.person_key_store, cast("AsyncTokenCredential", credential), retry_policy=retry
-    )
-    return container, credential
+        return isinstance(error, ResourceExistsError | ResourceNotFoundError)

@@ -37,6 +37,7 @@ from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.calendars.resolution import canonical_reference
 from shared.services.calendars.store import BothCalendars
 from shared.services.identity.access import Access
+from shared.services.identity.ownership import writable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 
 _INSTANT = timedelta(microseconds=1)
@@ -120,11 +121,7 @@ class RebuildRequests:
         self, session: AsyncSession, caller: Caller, configuration_id: UUID, expected: ExpectedVersion
     ) -> ArchiveConfiguration:
         access = await Access.of(session, caller)
-        found = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, configuration_id, access.writable_owner
-        )
-        if found is None:
-            raise NotFound("there is no such archive configuration")
+        found = await writable_configuration(session, access, configuration_id)
         expected.check(found.version)
         if not found.active:
             raise Conflict("the archive configuration is not active")
@@ -296,10 +293,9 @@ class RebuildRequests:
     ) -> None:
         await self._ports.audit.record(
             session,
-            action=f"archive_configuration.{what}",
-            resource_type="archive_configuration",
-            resource_id=str(configuration.id),
-            outcome="success",
-            changes=changes,
+            f"archive_configuration.{what}",
+            "archive_configuration",
+            configuration.id,
+            changes,
             on_behalf_of=configuration.owner_id,
         )

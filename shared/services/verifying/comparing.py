@@ -379,11 +379,10 @@ class StretchComparison:
             if new:
                 await self._ports.audit.record(
                     session,
-                    action="archived_event.edited_by_owner",
-                    resource_type="verification",
-                    resource_id=str(context.verification_id),
-                    outcome="success",
-                    changes={"archived_events": new},
+                    "archived_event.edited_by_owner",
+                    "verification",
+                    context.verification_id,
+                    {"archived_events": new},
                     on_behalf_of=context.owner_id,
                 )
 

@@ -131,12 +131,12 @@ class CopyRestoring:
                     finding.state, finding.run_id = FindingState.OPEN, None
             await self._ports.audit.record(
                 session,
-                action="verification_finding.put_back",
-                resource_type="archive_run",
-                resource_id=str(run_id),
-                outcome="success" if len(done) == len(findings) else "failure",
-                changes={"findings": done, "still_open": len(findings) - len(done)},
+                "verification_finding.put_back",
+                "archive_run",
+                run_id,
+                {"findings": done, "still_open": len(findings) - len(done)},
                 on_behalf_of=first.owner_id,
+                outcome="success" if len(done) == len(findings) else "failure",
             )
 
     async def adopt(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> VerificationFinding:
@@ -191,11 +191,10 @@ class CopyRestoring:
         finding.resolved_by = caller.actor
         await self._ports.audit.record(
             session,
-            action="appointment.edited_by_owner",
-            resource_type="archived_event",
-            resource_id=str(row.id),
-            outcome="success",
-            changes={
+            "appointment.edited_by_owner",
+            "archived_event",
+            row.id,
+            {
                 "before": before.columns(),
                 "after": after.columns(),
                 "finding": str(finding.id),
@@ -311,11 +310,10 @@ class CopyRestoring:
     ) -> None:
         await self._ports.audit.record(
             session,
-            action=f"verification_finding.{what}",
-            resource_type="verification_finding",
-            resource_id=str(finding.id),
-            outcome="success",
-            changes=changes,
+            f"verification_finding.{what}",
+            "verification_finding",
+            finding.id,
+            changes,
             on_behalf_of=finding.owner_id,
         )
 

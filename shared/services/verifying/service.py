@@ -33,6 +33,7 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.masked_reading import masked
 from shared.services.identity.access import Access, reads_own, viewing_as
+from shared.services.identity.ownership import readable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.operation.driving import LOOKED_AFTER_EVERY, PATIENCE
@@ -134,9 +135,8 @@ class VerificationService:
             found = await self._readable(session, caller, verification_id)
             access = await Access.of(session, caller)
             viewer = await viewing_as(session, access, found.configuration_id)
-            place = (after.instant, after.id) if after else None
             findings = ListedFindingRepository(session)
-            rows = await findings.of_verification(verification_id, kind, place, limit + 1, viewer=viewer)
+            rows = await findings.of_verification(verification_id, kind, after, limit + 1, viewer=viewer)
             shown = await findings.shown_to(viewer, [row.id for row in rows])
             subjects = await findings.subjects_of(shown)
         cut = Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
@@ -232,12 +232,12 @@ class VerificationService:
                 job = await judge_job(session, self._ports.audit, ended)
             await self._ports.audit.record(
                 session,
-                action=f"verification.{state}",
-                resource_type="verification",
-                resource_id=str(verification_id),
-                outcome="failure" if reason else "success",
-                changes={"found": counts, "reason": reason},
+                f"verification.{state}",
+                "verification",
+                verification_id,
+                {"found": counts, "reason": reason},
                 on_behalf_of=verification.owner_id,
+                outcome="failure" if reason else "success",
             )
             await self._tell(session, verification, counts, job, failed=failed, now=now)
         return state
@@ -338,15 +338,10 @@ class VerificationService:
         """Verifications of a configuration, newest first. Raises NotFound."""
         async with self._ports.database.session() as session:
             access = await Access.of(session, caller)
-            configuration = await ArchiveConfigurationRepository(session).get(
-                caller.tenant_id, configuration_id, access.readable_owner
-            )
-            if configuration is None:
-                raise NotFound("there is no such archive configuration")
+            await readable_configuration(session, access, configuration_id)
             await reads_own(session, access, configuration_id)
-            place = (after.instant, after.id) if after else None
             rows = await VerificationRepository(session).of_configuration(
-                caller.tenant_id, configuration_id, place, limit + 1
+                caller.tenant_id, configuration_id, after, limit + 1
             )
         return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
 

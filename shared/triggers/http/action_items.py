@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from shared.schemas import action_items, base, paging
-from shared.triggers.archive_workflow import start_archive_run as start_run
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import starting
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/action-items",
     summary="List questions about archived meetings, those about the same meeting first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("kind", "opened_at", "id"),
 )
@@ -28,52 +25,39 @@ async def list_action_items(
     return Reply(paging.Page[action_items.ActionItemSummary](items=list(found.rows), next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/action-items/{id}",
     summary="Get an action item: what is archived, and what is new, side by side",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_action_item(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[action_items.ActionItemResource]:
+async def get_action_item(request: Request) -> Reply[action_items.ActionItemResource]:
     """Another person's private events show only their times (domain.md 6.3)."""
     found, version = await request.app.review.action_items.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/action-items/{id}/answer",
     summary="Answer an action item",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
     durable=True,
 )
 async def answer_action_item(
-    request: Request[action_items.ActionItemAnswer, base.NoQuery],
+    request: Request[action_items.ActionItemAnswer],
 ) -> Reply[action_items.AnsweredActionItem]:
     """An archive run carries it out. It also answers the same question in the owner's other archives."""
     answered = await request.app.review.answering.answer(
         request.caller, request.id, request.body.answer, expected=request.expected
     )
     item = answered.item
-
-    async def start() -> None:
-        for run_id in answered.run_ids:
-            await start_run(request.durable_client, run_id)
-
     return Reply(
         action_items.AnsweredActionItem(
             **action_items.AnsweredActionItem.fields_of(item), run_id=answered.run_id
         ),
         version=item.version,
         owner_id=item.owner_id,
-        then=start if answered.run_ids else None,
+        then=starting(request, answered.run_ids),
     )

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from shared.schemas import appointments, archive_runs, base, paging, rendered
-from shared.triggers.archive_workflow import start_archive_run as start_run
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import run_started
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/appointments",
     summary="List archived appointments that lie in a range, wholly or in part, in order of their start",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("start", "id"),
 )
@@ -30,47 +25,32 @@ async def list_appointments(
     return Reply(rendered.RenderedPage(found.rows, found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/appointments/{id}",
     summary="Get an archived appointment with its body and people",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_appointment(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[appointments.AppointmentResource]:
+async def get_appointment(request: Request) -> Reply[appointments.AppointmentResource]:
     """Another person's private appointment shows only its times (domain.md 6.3)."""
     found, version = await request.app.review.appointments.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/appointments/{id}",
     summary="Edit an archived appointment: our record and its copy in the archive calendar",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=202,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
     durable=True,
 )
 async def update_appointment(
-    request: Request[appointments.AppointmentUpdate, base.NoQuery],
+    request: Request[appointments.AppointmentUpdate],
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run, at ``Location``, does it once. A later change of the source still counts (2.4)."""
     started = await request.app.archiving.owner_edits.edit(
         request.caller, request.id, request.body.columns(), request.expected
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_run, request.durable_client, run.id),
-    )
+    return run_started(request, started.run, created=True)

@@ -2,74 +2,56 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.schemas import archive_configurations, archive_runs, base, paging
-from shared.triggers.archive_workflow import start_archive_run
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import OWNERS, READERS, GraphAccess, IfMatch
+from shared.triggers.http.started_runs import run_started
 
 if TYPE_CHECKING:
     from shared.services.configurations.saving import ScheduledConfiguration
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations",
     summary="Add an archive configuration with its schedule",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=201,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
 async def create_archive_configuration(
-    request: Request[archive_configurations.ArchiveConfigurationCreate, base.NoQuery],
+    request: Request[archive_configurations.ArchiveConfigurationCreate],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """Calendar references are resolved in the mailbox. If that fails, the 422 lists the existing calendars.
 
     Refused (422, `limit_reached`) if the person already has `max_archive_configurations`.
     """
     found = await request.app.calendars.configurations.create(request.caller, request.body)
-    return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
-        location=f"v1/archive-configurations/{found.configuration.id}",
-        version=found.configuration.version,
-        owner_id=found.configuration.owner_id,
-    )
+    return _changed(found, location=f"v1/archive-configurations/{found.configuration.id}")
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-configurations/{id}",
     summary="Get an archive configuration",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
 async def get_archive_configuration(
-    request: Request[base.NoBody, base.NoQuery],
+    request: Request,
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """One configuration with its schedule and next run."""
     found = await request.app.calendars.configurations.get(request.caller, request.id)
-    return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
-        version=found.configuration.version,
-    )
+    return Reply(_resource(found), version=found.configuration.version)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-configurations",
     summary="List archive configurations, in the order they were added",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("created_at", "id"),
 )
@@ -81,64 +63,47 @@ async def list_archive_configurations(
     found = await request.app.calendars.configurations.list(
         request.caller, query.user_id, query.after, query.limit
     )
-    resources = [
-        archive_configurations.ArchiveConfigurationResource.of(each.configuration, each.job)
-        for each in found.rows
-    ]
-    return Reply(
-        paging.Page[archive_configurations.ArchiveConfigurationResource](
-            items=resources, next=found.next_cursor
-        )
-    )
+    return page_of(found, _resource)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/archive-configurations/{id}",
     summary="Change name, schedule, zone, range or policies of an archive configuration",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
 async def update_archive_configuration(
-    request: Request[archive_configurations.ArchiveConfigurationUpdate, base.NoQuery],
+    request: Request[archive_configurations.ArchiveConfigurationUpdate],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """Unnamed fields stay. The next run uses the new schedule. Runs in progress keep their window."""
     changes = request.app.calendars.configuration_changes
     return _changed(await changes.update(request.caller, request.id, request.body, request.expected))
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/archive-configurations/{id}",
     summary="Delete an archive configuration; what it archived stays",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=204,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def delete_archive_configuration(request: Request) -> Reply[None]:
     """Refused (409) while a run is queued or running. Its runs and appointments stay."""
     await request.app.calendars.configuration_changes.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/activate",
     summary="Activate a configuration, so that it is archived again",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
 async def activate_archive_configuration(
-    request: Request[base.NoBody, base.NoQuery],
+    request: Request,
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The next run archives what was missed while it was inactive."""
     changes = request.app.calendars.configuration_changes
@@ -147,18 +112,15 @@ async def activate_archive_configuration(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/deactivate",
     summary="Stop archiving a configuration until it is activated",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
 async def deactivate_archive_configuration(
-    request: Request[base.NoBody, base.NoQuery],
+    request: Request,
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """A run in progress continues to its end."""
     changes = request.app.calendars.configuration_changes
@@ -167,40 +129,32 @@ async def deactivate_archive_configuration(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/default",
     summary="Make a configuration its owner's default",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
 async def make_archive_configuration_default(
-    request: Request[base.NoBody, base.NoQuery],
+    request: Request,
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The previous default is no longer the default."""
     changes = request.app.calendars.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/rebuild",
     summary="Rebuild a deleted archive calendar from our record",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=202,
     errors=(404, 409, 502, 503),
     if_match=IfMatch.HONOURED,
     graph=GraphAccess.APPLICATION,
     durable=True,
 )
-async def rebuild_archive_calendar(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[archive_runs.ArchiveRunSummary]:
+async def rebuild_archive_calendar(request: Request) -> Reply[archive_runs.ArchiveRunSummary]:
     """Refused (409, archive_calendar_exists) unless the calendar is gone.
 
     The calendar is created again under its name. The run at ``Location`` creates every copy again, even if
@@ -209,20 +163,20 @@ async def rebuild_archive_calendar(
     started = await request.app.archiving.rebuild_requests.rebuild(
         request.caller, request.id, request.expected
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_archive_run, request.durable_client, run.id) if started.created else None,
-    )
+    return run_started(request, started.run, created=started.created)
 
 
-def _changed(found: ScheduledConfiguration) -> Reply[archive_configurations.ArchiveConfigurationResource]:
+def _resource(found: ScheduledConfiguration) -> archive_configurations.ArchiveConfigurationResource:
+    return archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job)
+
+
+def _changed(
+    found: ScheduledConfiguration, location: str | None = None
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     configuration = found.configuration
     return Reply(
-        archive_configurations.ArchiveConfigurationResource.of(configuration, found.job),
+        _resource(found),
+        location=location,
         version=configuration.version,
         owner_id=configuration.owner_id,
     )

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.schemas import archive_plans, base
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import WRITERS, GraphAccess, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, GraphAccess
 
 if TYPE_CHECKING:
     from shared.services.archiving.previewing import Preview, PreviewedEvent
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-configurations/{id}/plan",
     summary="See what a run would do, without writing anything",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )

@@ -6,30 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.schemas import archive_runs, base, paging
-from shared.triggers.archive_workflow import start_archive_run as start_orchestration
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import OWNERS, READERS
+from shared.triggers.http.started_runs import starting
 
 if TYPE_CHECKING:
     from shared.services.archiving.service import StartedRun
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/runs",
     summary="Start an archive run, or find the one in progress",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     body_optional=True,
     status=202,
     errors=(404, 409),
     durable=True,
 )
 async def start_archive_run(
-    request: Request[archive_runs.ArchiveRunStart, base.NoQuery],
+    request: Request[archive_runs.ArchiveRunStart],
 ) -> Reply[archive_runs.ArchiveRunResource]:
     """Answers at once. The run is at ``Location`` (domain.md 2.11)."""
     from shared.domain.runs.archive_run import RunMode
@@ -44,18 +41,13 @@ async def start_archive_run(
     return _accepted(request, started)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-runs/{id}",
     summary="Get an archive run with its report",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_archive_run(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[archive_runs.ArchiveRunResource]:
+async def get_archive_run(request: Request) -> Reply[archive_runs.ArchiveRunResource]:
     """The state of a run. While it is open, ``Retry-After`` says when to ask again."""
     view = await request.app.archiving.service.get_run(request.caller, request.id)
     resource = archive_runs.ArchiveRunResource.of(
@@ -68,13 +60,10 @@ async def get_archive_run(
     return Reply(resource, retry_after=view.ask_again_seconds)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-configurations/{id}/runs",
     summary="List the runs of a configuration, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("-created_at", "-id"),
 )
@@ -83,17 +72,13 @@ async def list_archive_runs(
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
     found, own = await request.app.archiving.runs.list(request.caller, request.id, request.query)
-    runs = [archive_runs.ArchiveRunResource.summary_of(run, own=own) for run in found.rows]
-    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
+    return page_of(found, partial(archive_runs.ArchiveRunSummary.summary_of, own=own))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-runs",
     summary="List archive runs of a person, or of the whole tenant, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("-created_at", "-id"),
 )
@@ -102,19 +87,15 @@ async def search_archive_runs(
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """For last night's failures: ``troubled=true`` with ``created_from``."""
     found, own = await request.app.archiving.runs.search(request.caller, request.query)
-    runs = [
-        archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own) for run in found.rows
-    ]
-    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
+    return page_of(
+        found, lambda run: archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own)
+    )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-runs/{id}/operations",
     summary="List the writes of a run, in the order of the calendar",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("position", "id"),
 )
@@ -128,19 +109,14 @@ async def list_archive_operations(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-runs/{id}/cancel",
     summary="Ask a run to stop before its next batch",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=202,
     errors=(404, 409),
 )
-async def cancel_archive_run(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[archive_runs.ArchiveRunSummary]:
+async def cancel_archive_run(request: Request) -> Reply[archive_runs.ArchiveRunSummary]:
     """What was written stays, and what was sent is reconciled. A run that is over answers 409."""
     run = await request.app.archiving.runs.cancel(request.caller, request.id)
     return Reply(
@@ -151,31 +127,25 @@ async def cancel_archive_run(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-runs/{id}/retry",
     summary="Run the window of a cancelled or failed run again",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def retry_archive_run(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[archive_runs.ArchiveRunResource]:
+async def retry_archive_run(request: Request) -> Reply[archive_runs.ArchiveRunResource]:
     """What is archived already is only read. The new run is at ``Location`` (domain.md 2.12)."""
     return _accepted(request, await request.app.archiving.service.retry_run(request.caller, request.id))
 
 
 def _accepted(request: Request[Any, Any], started: StartedRun) -> Reply[archive_runs.ArchiveRunResource]:
-    """The dispatcher starts what could not be started here (design.md, Start)."""
     run = started.run
     return Reply(
         archive_runs.ArchiveRunResource.of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
-        then=partial(start_orchestration, request.durable_client, run.id) if started.created else None,
+        then=starting(request, [run.id] if started.created else []),
     )

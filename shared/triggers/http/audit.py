@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
-from shared.domain.identity.roles import Role
 from shared.schemas import audit, base, paging
 from shared.triggers.http.continuation import CONTINUED, continued_at
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OVERSEERS, READERS
 
-blueprint = new_blueprint()
-
-READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/audit",
     summary="Search the audit, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 503),
     order=("-occurred_at", "-id"),
 )
@@ -34,15 +26,12 @@ async def search_audit(
     return Reply(paging.Page[audit.AuditEntryResource](items=list(found.rows), next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/audit/actions",
     summary="List every action that the audit names, with its meaning",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
 )
-async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Reply[audit.AuditActions]:
+async def list_audit_actions(request: Request) -> Reply[audit.AuditActions]:
     """Equal for everybody: names and meanings, no data."""
     return Reply(
         audit.AuditActions(
@@ -55,13 +44,10 @@ async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Rep
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/audit/export",
     summary="Export the audit as CSV or JSON Lines, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 503),
     media_type="application/jsonl",
     other_media_types=("text/csv",),
@@ -79,13 +65,10 @@ async def export_audit(request: Request[base.NoBody, audit.AuditExportQuery]) ->
     return Reply(None, headers=headers, content=file.content)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/audit/verification",
     summary="Check the audit's chain",
-    roles=READERS_OF_ALL,
-    ownership=Ownership.TENANT,
+    access=OVERSEERS,
 )
 async def verify_audit(
     request: Request[base.NoBody, audit.AuditVerificationQuery],

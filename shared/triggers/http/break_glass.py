@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from shared.schemas import base, break_glass, paging
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, EVERYONE, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import ADMINS, READERS, IfMatch
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/break-glass-accesses",
     summary="Open an emergency access to a person's private events",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     status=201,
     errors=(404, 409),
 )
 async def open_break_glass_access(
-    request: Request[break_glass.BreakGlassWish, base.NoQuery],
+    request: Request[break_glass.BreakGlassWish],
 ) -> Reply[break_glass.BreakGlassResource]:
     """The person is notified at once, with the reason. It ends automatically. Every use is audited.
 
@@ -37,13 +34,10 @@ async def open_break_glass_access(
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/break-glass-accesses",
     summary="List emergency accesses, in the order they were opened",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     order=("opened_at", "id"),
 )
 async def list_break_glass_accesses(
@@ -52,40 +46,29 @@ async def list_break_glass_accesses(
     """For Admins and Auditors, the tenant's. For others, those to their own events."""
     query = request.query
     found = await request.app.people.break_glass.list(request.caller, query.after, query.limit)
-    items = [break_glass.BreakGlassResource.of(each) for each in found.rows]
-    return Reply(paging.Page[break_glass.BreakGlassResource](items=items, next=found.next_cursor))
+    return page_of(found, break_glass.BreakGlassResource.of)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/break-glass-accesses/{id}",
     summary="Get an emergency access",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_break_glass_access(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[break_glass.BreakGlassResource]:
+async def get_break_glass_access(request: Request) -> Reply[break_glass.BreakGlassResource]:
     """One that is visible to the caller."""
     found = await request.app.people.break_glass.get(request.caller, request.id)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/break-glass-accesses/{id}/close",
     summary="Close an emergency access before its time",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
-async def close_break_glass_access(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[break_glass.BreakGlassResource]:
+async def close_break_glass_access(request: Request) -> Reply[break_glass.BreakGlassResource]:
     """By any Admin. The person is notified."""
     found = await request.app.people.break_glass.close(request.caller, request.id, request.expected)
     return Reply(break_glass.BreakGlassResource.of(found), version=found.version, owner_id=found.owner_id)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from shared.schemas import base, calendars, paging
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, READERS, GraphAccess
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/users/{id}/calendars",
     summary="List a person's calendars: the mailbox's first, then those kept in our database",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 502),
     graph=GraphAccess.ON_BEHALF_OF,
     order=("-store", "-is_default", "name"),
@@ -30,20 +27,15 @@ async def list_calendars(
     return Reply(paging.Page[calendars.CalendarResource](items=list(found.rows), next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/calendars",
     summary="Make a calendar in a person's mailbox or in our database",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=201,
     errors=(404, 409, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def create_calendar(
-    request: Request[calendars.CalendarCreate, base.NoQuery],
-) -> Reply[calendars.CalendarResource]:
+async def create_calendar(request: Request[calendars.CalendarCreate]) -> Reply[calendars.CalendarResource]:
     """Refused (409) if the store already has the name. Case is ignored.
 
     A local one is refused (422, `limit_reached`) if the person already has `max_local_calendars`.
@@ -59,18 +51,15 @@ async def create_calendar(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/calendars/resolution",
     summary="Find the calendar that a reference means",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
 async def resolve_calendar(
-    request: Request[calendars.CalendarResolution, base.NoQuery],
+    request: Request[calendars.CalendarResolution],
 ) -> Reply[calendars.CalendarResource]:
     """By exact id, else by name, else by its slug. A 422 lists the calendars to choose from."""
     found = await request.app.calendars.listing.resolve(

@@ -8,23 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.schemas import base, categories, category_reports, paging, rendered
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.negotiation import wants_csv
-from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
+from shared.triggers.http.registry import OWNERS, READERS, GraphAccess, IfMatch
 
 if TYPE_CHECKING:
     from shared.services.categories.catalogue import CategoryCatalogue, KnownCategory
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/categories",
     summary="List categories of Outlook and those kept here, by name",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
     order=("name",),
@@ -38,32 +35,24 @@ async def list_categories(
     return Reply(paging.Page[categories.CategoryResource](items=items, next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/categories",
     summary="Add a category to Outlook or to those kept here",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=201,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def create_category(
-    request: Request[categories.CategoryCreate, base.NoQuery],
-) -> Reply[categories.CategoryResource]:
+async def create_category(request: Request[categories.CategoryCreate]) -> Reply[categories.CategoryResource]:
     """The name must be a valid category, or Online. The 422 says what is wrong with it."""
     created = await _catalogue(request).create(request.caller, request.body)
     return _changed(created, location=f"v1/categories/{created.id}?user_id={created.owner_id}")
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/categories/validation",
     summary="Report the events of a range without one clear category, or with no hours in spite of one",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("category_status", "start"),
 )
@@ -78,13 +67,10 @@ async def validate_categories(
     return Reply(await request.app.review.categories.reports.validation(request.caller, request.query))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/categories/statistics",
     summary="Count events and hours of a range by customer and billing type",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     other_media_types=("text/csv",),
 )
@@ -111,13 +97,10 @@ async def get_category_statistics(
     return Reply(rendered.Rendered(file.content), headers=headers)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/categories/suggestions",
     summary="Suggest categories for events without one valid category, archived or still in the calendar",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 502, 503),
     graph=GraphAccess.APPLICATION,
     order=("category_status", "start"),
@@ -131,35 +114,29 @@ async def suggest_categories(
     return Reply(await listing.list(request.caller, request.query))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/categories/suggestions/apply",
     summary="Give events chosen categories, or those of the owner's rules",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
 async def apply_category_suggestions(
-    request: Request[category_reports.SuggestionsApply, base.NoQuery],
+    request: Request[category_reports.SuggestionsApply],
 ) -> Reply[category_reports.AppliedCategories]:
     """Changes the events in their own calendars. The next archive run over their days archives the change."""
     return Reply(await request.app.review.categories.applying.apply(request.caller, request.body))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/categories/missing",
     summary="Add to Outlook the categories that the archive uses and Outlook lacks",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
 async def create_missing_categories(
-    request: Request[categories.MissingCategoriesCreate, base.NoQuery],
+    request: Request[categories.MissingCategoriesCreate],
 ) -> Reply[categories.MissingCategoriesResource]:
     """Only valid ones, in their most frequent spelling. A second request adds the rest."""
     found = await _catalogue(request).create_missing(request.caller, request.body)
@@ -169,13 +146,10 @@ async def create_missing_categories(
     return Reply(resource, owner_id=found.owner_id)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/categories/{id}",
     summary="Get a category",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
@@ -187,13 +161,10 @@ async def get_category(
     return Reply(_resource(found), version=found.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/categories/{id}",
     summary="Change the colour of a category, or the name of one that is kept here",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
     if_match=IfMatch.REQUIRED,
@@ -209,13 +180,10 @@ async def update_category(
     )
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/categories/{id}",
     summary="Delete a category; events keep it",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=204,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.schemas import base, categories, paging
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import OWNERS, READERS, IfMatch
 
 if TYPE_CHECKING:
     from shared.database.models.categories import CategoryRuleRow
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/category-rules",
     summary="List a person's rules for categories, in the order they were added",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("created_at", "id"),
 )
@@ -29,22 +26,18 @@ async def list_category_rules(
 ) -> Reply[paging.Page[categories.CategoryRuleResource]]:
     """The caller's own, or one person's for Admins and Auditors."""
     found = await request.app.review.categories.rules.list(request.caller, request.query)
-    items = [_resource(row) for row in found.rows]
-    return Reply(paging.Page[categories.CategoryRuleResource](items=items, next=found.next_cursor))
+    return page_of(found, categories.CategoryRuleResource.of)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/category-rules",
     summary="Add a rule: events with this trait get this category",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=201,
     errors=(404, 409),
 )
 async def create_category_rule(
-    request: Request[categories.CategoryRuleCreate, base.NoQuery],
+    request: Request[categories.CategoryRuleCreate],
 ) -> Reply[categories.CategoryRuleResource]:
     """It only suggests. With ``auto_apply``, applying the rules of a range applies it unasked.
 
@@ -54,35 +47,27 @@ async def create_category_rule(
     return _changed(row, location=f"v1/category-rules/{row.id}")
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/category-rules/{id}",
     summary="Get a rule for categories",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_category_rule(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[categories.CategoryRuleResource]:
+async def get_category_rule(request: Request) -> Reply[categories.CategoryRuleResource]:
     """One rule with its version."""
     row = await request.app.review.categories.rules.get(request.caller, request.id)
-    return Reply(_resource(row), version=row.version)
+    return Reply(categories.CategoryRuleResource.of(row), version=row.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/category-rules/{id}",
     summary="Change the category of a rule, or whether it applies automatically",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
 async def update_category_rule(
-    request: Request[categories.CategoryRuleUpdate, base.NoQuery],
+    request: Request[categories.CategoryRuleUpdate],
 ) -> Reply[categories.CategoryRuleResource]:
     """Its earlier effects stay."""
     return _changed(
@@ -92,38 +77,21 @@ async def update_category_rule(
     )
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/category-rules/{id}",
     summary="Delete a rule for categories; what it did stays",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=204,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_category_rule(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def delete_category_rule(request: Request) -> Reply[None]:
     """The events that it categorised keep their categories."""
     await request.app.review.categories.rules.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
-def _resource(row: CategoryRuleRow) -> categories.CategoryRuleResource:
-    from shared.domain.categories.suggestions import Relation
-
-    return categories.CategoryRuleResource(
-        id=row.id,
-        user_id=row.owner_id,
-        relation=Relation(row.relation),
-        match=row.match,
-        category=row.category,
-        auto_apply=row.auto_apply,
-        version=row.version,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
 def _changed(row: CategoryRuleRow, location: str | None = None) -> Reply[categories.CategoryRuleResource]:
-    return Reply(_resource(row), location=location, version=row.version, owner_id=row.owner_id)
+    return Reply(
+        categories.CategoryRuleResource.of(row), location=location, version=row.version, owner_id=row.owner_id
+    )

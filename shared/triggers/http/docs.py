@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from shared.errors import NotFound
 from shared.schemas import base
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import OPERATIONS, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OPERATIONS, PUBLIC
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 #: Contains Swagger UI's files. Its Python code, and Flask, which that needs, are never imported.
 _PACKAGE: Final = "flask-swagger-ui"
@@ -97,41 +97,32 @@ ui.initOAuth(SIGN_IN);
 """
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "openapi.json",
     summary="Describe the API (OpenAPI 3.1)",
-    roles=None,
-    ownership=Ownership.PUBLIC,
+    access=PUBLIC,
 )
-async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def openapi_document(request: Request) -> Reply[None]:
     """Built from the declarations of the operations."""
     return Reply(None, content=described(request.app.foundations.settings))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "docs",
     summary="Show the description of the API (Swagger UI)",
-    roles=None,
-    ownership=Ownership.PUBLIC,
+    access=PUBLIC,
     media_type="text/html",
 )
-async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def docs_page(request: Request) -> Reply[None]:
     """Works without any other site."""
     return Reply(None, headers=_policy(request.app.foundations.settings), content=_PAGE.encode())
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     # Not a catch-all, which would also match "docs".
     "docs/{file:maxlength(40)}",
     summary="A file of the page that shows the description",
-    roles=None,
-    ownership=Ownership.PUBLIC,
+    access=PUBLIC,
     errors=(404,),
 )
 async def docs_file(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shared.schemas import base, paging, people
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, PREFIX, WRITERS, GraphAccess, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import ADMINS, OWNERS, PREFIX, GraphAccess
 from shared.triggers.people_workflow import start_user_erasure as start_erasing
 from shared.triggers.people_workflow import start_user_export as start_exporting
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.database.models.people import UserErasure
     from shared.schemas.paging import Slice
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 _PARTS: Final = {
     "X-Next-Offset": "Where the next part begins; absent from the last one.",
@@ -25,21 +25,16 @@ _PARTS: Final = {
 }
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/exports",
     summary="Ask for everything we hold on a person",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     body_optional=True,
     status=202,
     errors=(403, 404, 409, 503),
     durable=True,
 )
-async def request_user_export(
-    request: Request[people.ExportWish, base.NoQuery],
-) -> Reply[people.UserExportResource]:
+async def request_user_export(request: Request[people.ExportWish]) -> Reply[people.UserExportResource]:
     """Answers at once. The export is at ``Location``. Only one is prepared at a time.
 
     A person is notified when somebody else requests their export. It then has only the times of their private
@@ -60,13 +55,10 @@ async def request_user_export(
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/users/{id}/exports",
     summary="List a person's exports, newest first",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     order=("-created_at", "-id"),
 )
@@ -75,32 +67,25 @@ async def list_user_exports(
 ) -> Reply[paging.Page[people.UserExportResource]]:
     """Those that have not expired."""
     found = await request.app.people.exports.of_person(request.caller, request.id, request.query)
-    items = [people.UserExportResource.of(each) for each in found.rows]
-    return Reply(paging.Page[people.UserExportResource](items=items, next=found.next_cursor))
+    return page_of(found, people.UserExportResource.of)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/user-exports/{id}",
     summary="Get an export and its progress",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
 )
-async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserExportResource]:
+async def get_user_export(request: Request) -> Reply[people.UserExportResource]:
     """While it is prepared, ``Retry-After`` says when to ask again. It is deleted at ``expires_at``."""
     export = await request.app.people.exports.get(request.caller, request.id)
     return Reply(people.UserExportResource.of(export), retry_after=None if export.finished_at else 1)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/user-exports/{id}/content",
     summary="Get the file of an export, a zip archive",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(403, 404, 409, 503),
     media_type="application/zip",
     response_headers=_PARTS,
@@ -120,20 +105,15 @@ async def get_user_export_content(
     return Reply(None, headers=headers, content=part.content)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/erasures",
     summary="Ask for the erasure of a person, with a preview",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     body_optional=True,
     status=201,
     errors=(404, 409, 503),
 )
-async def request_user_erasure(
-    request: Request[people.ErasureWish, base.NoQuery],
-) -> Reply[people.UserErasureResource]:
+async def request_user_erasure(request: Request[people.ErasureWish]) -> Reply[people.UserErasureResource]:
     """Nothing is deleted before it is confirmed. The 409 names what blocks it (domain.md 15.3)."""
     erasure = await request.app.people.erasures.request(
         request.caller, request.id, remove_copies=request.body.remove_copies
@@ -141,13 +121,10 @@ async def request_user_erasure(
     return _reply(erasure)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/users/{id}/erasures",
     summary="List a person's erasures, newest first",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404,),
     order=("-created_at", "-id"),
 )
@@ -158,13 +135,10 @@ async def list_user_erasures(
     return _page(await request.app.people.erasures.of_person(request.caller, request.id, request.query))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/user-erasures",
     summary="List the erasures of the tenant, newest first",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     order=("-created_at", "-id"),
 )
 async def search_user_erasures(
@@ -174,59 +148,45 @@ async def search_user_erasures(
     return _page(await request.app.people.erasures.search(request.caller, request.query))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/user-erasures/{id}",
     summary="Get an erasure and its progress",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404,),
 )
-async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserErasureResource]:
+async def get_user_erasure(request: Request) -> Reply[people.UserErasureResource]:
     """Its report stays after the person is gone, because it has only counts."""
     return _reply(await request.app.people.erasures.get(request.caller, request.id))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/user-erasures/{id}/confirm",
     summary="Confirm an erasure and let it begin",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     status=202,
     errors=(404, 409),
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
-async def confirm_user_erasure(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[people.UserErasureResource]:
+async def confirm_user_erasure(request: Request) -> Reply[people.UserErasureResource]:
     """By another Admin, or after 7 days by the requester. A second call continues a failed one."""
     erasure = await request.app.people.erasures.confirm(request.caller, request.id)
     return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/user-erasures/{id}/withdraw",
     summary="Take back the request for an erasure",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404, 409),
 )
-async def withdraw_user_erasure(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[people.UserErasureResource]:
+async def withdraw_user_erasure(request: Request) -> Reply[people.UserErasureResource]:
     """Once it has begun, it cannot be withdrawn."""
     return _reply(await request.app.people.erasures.withdraw(request.caller, request.id))
 
 
 def _page(found: Slice[UserErasure]) -> Reply[paging.Page[people.UserErasureResource]]:
-    items = [people.UserErasureResource.of(each) for each in found.rows]
-    return Reply(paging.Page[people.UserErasureResource](items=items, next=found.next_cursor))
+    return page_of(found, people.UserErasureResource.of)
 
 
 def _reply(

@@ -5,43 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.schemas import base, calendars, local_events, paging
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, READERS, IfMatch
 
 if TYPE_CHECKING:
     from shared.services.calendars.local_calendars import OwnedCalendar
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/local-calendars/{id}",
     summary="Get a calendar kept in our database",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_local_calendar(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[calendars.LocalCalendarResource]:
+async def get_local_calendar(request: Request) -> Reply[calendars.LocalCalendarResource]:
     """Its id among all calendars, and its reference."""
     return _calendar(await request.app.calendars.local_calendars.get(request.caller, request.id))
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/local-calendars/{id}",
     summary="Rename a calendar kept in our database",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
 async def rename_local_calendar(
-    request: Request[calendars.LocalCalendarUpdate, base.NoQuery],
+    request: Request[calendars.LocalCalendarUpdate],
 ) -> Reply[calendars.LocalCalendarResource]:
     """Archive configurations keep using it."""
     return _calendar(
@@ -51,30 +43,24 @@ async def rename_local_calendar(
     )
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/local-calendars/{id}",
     summary="Delete a calendar kept in our database, with its events",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=204,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_local_calendar(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def delete_local_calendar(request: Request) -> Reply[None]:
     """Refused (409) while an archive configuration reads or writes it."""
     await request.app.calendars.local_calendars.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/local-calendars/{id}/events",
     summary="List events that lie in a range, wholly or in part, in order of their start",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("start", "id"),
 )
@@ -86,18 +72,15 @@ async def list_local_events(
     return Reply(paging.Page[local_events.LocalEventSummary](items=list(found.rows), next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/local-calendars/{id}/events",
     summary="Add an event",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=201,
     errors=(404, 409),
 )
 async def create_local_event(
-    request: Request[local_events.LocalEventCreate, base.NoQuery],
+    request: Request[local_events.LocalEventCreate],
 ) -> Reply[local_events.LocalEventResource]:
     """A single event, because local calendars have no series.
 
@@ -112,35 +95,27 @@ async def create_local_event(
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/local-calendars/{id}/events/{event_id}",
     summary="Get an event with its body",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_local_event(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[local_events.LocalEventResource]:
+async def get_local_event(request: Request) -> Reply[local_events.LocalEventResource]:
     """Another person's private event shows only its times (domain.md 6.3)."""
     found = await request.app.calendars.local_events.get(request.caller, request.id, request.path["event_id"])
     return Reply(found, version=found.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/local-calendars/{id}/events/{event_id}",
     summary="Change an event",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
 async def update_local_event(
-    request: Request[local_events.LocalEventUpdate, base.NoQuery],
+    request: Request[local_events.LocalEventUpdate],
 ) -> Reply[local_events.LocalEventResource]:
     """Fields that are not named stay. A later archive run archives the change (domain.md 2.4)."""
     found, owner = await request.app.calendars.local_events.update(
@@ -149,18 +124,15 @@ async def update_local_event(
     return Reply(found, version=found.version, owner_id=owner)
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/local-calendars/{id}/events/{event_id}",
     summary="Delete an event; what was archived of it stays",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=204,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_local_event(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def delete_local_event(request: Request) -> Reply[None]:
     """Its archived copy is marked, and stays (domain.md 2.4)."""
     await request.app.calendars.local_events.delete(
         request.caller, request.id, request.path["event_id"], request.expected

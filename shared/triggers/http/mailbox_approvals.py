@@ -6,60 +6,52 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shared.schemas import base, mailbox_approvals, paging
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import ADMINS, EVERYONE, OWNERS, AccessRule, IfMatch, Ownership
 
 if TYPE_CHECKING:
     from shared.database.models.mailbox_approvals import MailboxApproval
     from shared.triggers.http.messages import Handler
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 _ONE = "v1/mailbox-approvals/{id}"
+_CONCERNED = AccessRule(EVERYONE, Ownership.CONCERNED)
 
 
 def _decision[Served: Handler[Any, Any, Any]](
     name: str, summary: str, *, by_person_read: bool = False, body_optional: bool = False
 ) -> Callable[[Served], Served]:
     """A decision about one approval, by an Admin or by the person read."""
-    return endpoint(
-        blueprint,
-        "POST",
+    return endpoints.post(
         f"{_ONE}/{name}",
         summary=summary,
-        roles=EVERYONE if by_person_read else ADMINS,
-        ownership=Ownership.CONCERNED if by_person_read else Ownership.TENANT,
+        access=_CONCERNED if by_person_read else ADMINS,
         body_optional=body_optional,
         errors=(403, 404, 409) if by_person_read else (404, 409),
         if_match=IfMatch.HONOURED,
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/approval",
     summary="Ask for approval of an archive of another's mailbox, or renew it",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     body_optional=True,
     status=202,
     errors=(404, 409),
 )
 async def request_mailbox_approval(
-    request: Request[mailbox_approvals.ApprovalRequest, base.NoQuery],
+    request: Request[mailbox_approvals.ApprovalRequest],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """The person read is notified at once. If a request is open already, it is returned instead."""
     found = await request.app.people.approval_requests.request(request.caller, request.id, request.body.days)
     return _changed(found, location=f"v1/mailbox-approvals/{found.id}")
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/mailbox-approvals",
     summary="List approvals to archive another's mailbox, in the order they were asked for",
-    roles=EVERYONE,
-    ownership=Ownership.CONCERNED,
+    access=_CONCERNED,
     order=("created_at", "id"),
 )
 async def list_mailbox_approvals(
@@ -70,22 +62,16 @@ async def list_mailbox_approvals(
     found = await request.app.people.approval_reading.list(
         request.caller, query.after, query.limit, query.status
     )
-    items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
-    return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
+    return page_of(found, mailbox_approvals.MailboxApprovalResource.of)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     _ONE,
     summary="Get an approval to archive another's mailbox",
-    roles=EVERYONE,
-    ownership=Ownership.CONCERNED,
+    access=_CONCERNED,
     errors=(404,),
 )
-async def get_mailbox_approval(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+async def get_mailbox_approval(request: Request) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """One that concerns the caller."""
     found = await request.app.people.approval_reading.get(request.caller, request.id)
     return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
@@ -93,7 +79,7 @@ async def get_mailbox_approval(
 
 @_decision("approve", "Approve a request to archive another's mailbox", body_optional=True)
 async def approve_mailbox_approval(
-    request: Request[mailbox_approvals.Approving, base.NoQuery],
+    request: Request[mailbox_approvals.Approving],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """By an Admin who neither owns the archive nor gets the copies (403). The person read is notified."""
     body = request.body
@@ -106,7 +92,7 @@ async def approve_mailbox_approval(
 
 @_decision("refuse", "Refuse a request to archive another's mailbox")
 async def refuse_mailbox_approval(
-    request: Request[mailbox_approvals.Reasoned, base.NoQuery],
+    request: Request[mailbox_approvals.Reasoned],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """Its owner is notified."""
     return _changed(
@@ -118,7 +104,7 @@ async def refuse_mailbox_approval(
 
 @_decision("withdraw", "Withdraw an approval")
 async def withdraw_mailbox_approval(
-    request: Request[mailbox_approvals.Reasoned, base.NoQuery],
+    request: Request[mailbox_approvals.Reasoned],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """The archive stops, and what it archived is closed to its owner."""
     return _changed(
@@ -130,7 +116,7 @@ async def withdraw_mailbox_approval(
 
 @_decision("objection/decide", "Decide about the objection of the person read")
 async def decide_mailbox_objection(
-    request: Request[mailbox_approvals.ObjectionDecision, base.NoQuery],
+    request: Request[mailbox_approvals.ObjectionDecision],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """By another Admin than the one who approved (403). The person read is told the reason."""
     body = request.body
@@ -142,9 +128,7 @@ async def decide_mailbox_objection(
 
 
 @_decision("object", "Object, as the person read, to the archiving of one's mailbox", by_person_read=True)
-async def object_to_mailbox_approval(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+async def object_to_mailbox_approval(request: Request) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """It stops until another Admin decides, with a reason. An assistant may object for the person."""
     return _changed(
         await request.app.people.approval_decisions.object(request.caller, request.id, request.expected)
@@ -158,7 +142,7 @@ async def object_to_mailbox_approval(
     body_optional=True,
 )
 async def agree_to_mailbox_approval(
-    request: Request[mailbox_approvals.Agreement, base.NoQuery],
+    request: Request[mailbox_approvals.Agreement],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
     """If no other Admin exists, it is valid from now on. ``details`` includes private events."""
     return _changed(
@@ -168,17 +152,14 @@ async def agree_to_mailbox_approval(
     )
 
 
-@endpoint(
-    blueprint,
-    "PUT",
+@endpoints.put(
     "v1/me/assistant",
     summary="Name who acts for the caller in what is asked of their mailbox",
-    roles=EVERYONE,
-    ownership=Ownership.CONCERNED,
+    access=_CONCERNED,
     errors=(404, 409),
 )
 async def name_mailbox_assistant(
-    request: Request[mailbox_approvals.AssistantName, base.NoQuery],
+    request: Request[mailbox_approvals.AssistantName],
 ) -> Reply[mailbox_approvals.OwnMailboxResource]:
     """The assistant sees requests in ``me`` and may agree or object. null removes the assistant."""
     app = request.app

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from shared.domain.identity.roles import Role
 from shared.schemas import base, invitations, mailbox_approvals, paging, users
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, EVERYONE, GraphAccess, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import ADMINS, EVERYONE, AccessRule, GraphAccess, Ownership
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/me",
     summary="Tell who the caller is",
-    roles=EVERYONE,
-    ownership=Ownership.SELF,
+    access=AccessRule(EVERYONE, Ownership.SELF),
     errors=(409, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitations.Me]:
+async def get_me(request: Request) -> Reply[invitations.Me]:
     """A person who is no user yet becomes one here where the tenant's policy allows it; else it is a 403."""
     caller, app = request.caller, request.app
     object_id = caller.object_id
@@ -50,31 +47,25 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/invitations",
     summary="Invite a person of the tenant",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     status=201,
     errors=(409,),
 )
 async def create_invitation(
-    request: Request[invitations.InvitationCreate, base.NoQuery],
+    request: Request[invitations.InvitationCreate],
 ) -> Reply[invitations.InvitationResource]:
     """Nothing is sent. The person becomes a user at their first sign-in, if the policy is ``invitation``."""
     invitation = await request.app.people.invitations.create(request.caller, request.body)
     return Reply(invitations.InvitationResource.of(invitation), location=f"v1/invitations/{invitation.id}")
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/invitations",
     summary="List invitations, in the order they were made",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     order=("created_at", "id"),
 )
 async def list_invitations(
@@ -83,39 +74,28 @@ async def list_invitations(
     """Open, accepted and revoked ones."""
     query = request.query
     found = await request.app.people.invitations.list(request.caller, query.after, query.limit, query.status)
-    items = [invitations.InvitationResource.of(each) for each in found.rows]
-    return Reply(paging.Page[invitations.InvitationResource](items=items, next=found.next_cursor))
+    return page_of(found, invitations.InvitationResource.of)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/invitations/{id}",
     summary="Get an invitation",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404,),
 )
-async def get_invitation(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[invitations.InvitationResource]:
+async def get_invitation(request: Request) -> Reply[invitations.InvitationResource]:
     """One of the tenant's."""
     invitation = await request.app.people.invitations.get(request.caller, request.id)
     return Reply(invitations.InvitationResource.of(invitation))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/invitations/{id}/revoke",
     summary="Take an invitation back",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404, 409),
 )
-async def revoke_invitation(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[invitations.InvitationResource]:
+async def revoke_invitation(request: Request) -> Reply[invitations.InvitationResource]:
     """The address gets no access. An accepted one answers 409. A second call changes nothing."""
     invitation = await request.app.people.invitations.revoke(request.caller, request.id)
     return Reply(invitations.InvitationResource.of(invitation))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.schemas import base, rendered
+from shared.schemas import base, paging, rendered
 from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Request[Body: base.Input, Query: base.Input]:
-    """The input of a handler: the services, the typed request, and for durable ones the durable client."""
+class Request[Body: base.Input = base.NoBody, Query: base.Input = base.NoQuery]:
+    """The input of a handler: the services, the typed request, and for durable ones the durable client.
+
+    ``Request`` alone has neither body nor query, ``Request[Body]`` no query.
+    """
 
     app: Application
     body: Body
@@ -105,6 +108,13 @@ class Reply[Model: BaseModel | None]:
     owner_id: UUID | None = None
     then: Callable[[], Awaitable[None]] | None = None
     content: bytes | None = None
+
+
+def page_of[Row, Item: BaseModel](
+    found: paging.Slice[Row, Any], shown: Callable[[Row], Item]
+) -> Reply[paging.Page[Item]]:
+    """The answer of a list: each row as ``shown`` shows it, and where the next page starts."""
+    return Reply(paging.Page(items=[shown(row) for row in found.rows], next=found.next_cursor))
 
 
 type Handler[Body: base.Input, Query: base.Input, Model: BaseModel | None] = Callable[

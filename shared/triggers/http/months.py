@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from shared.schemas import attention, base, months, paging, rendered
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
 from shared.triggers.http.negotiation import wanted_form
-from shared.triggers.http.registry import EVERYONE, Ownership
+from shared.triggers.http.registry import READERS
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/months/{month}",
     summary="Get a month: hours, what needs its owner, overlaps, modifications, every event",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     other_media_types=("text/html", "text/csv"),
     texts={"month": "^(190[1-9]|19[1-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])$"},
 )
-async def get_month(
-    request: Request[base.NoBody, months.MonthQuery],
-) -> Reply[months.MonthResource]:
+async def get_month(request: Request[base.NoBody, months.MonthQuery]) -> Reply[months.MonthResource]:
     """From the archive, as JSON, as a page (HTML) or as a line for each event (CSV).
 
     Only what counts as time is added up (domain.md 2.18, 2.20). An event belongs to the local day in which it
@@ -49,13 +44,10 @@ async def get_month(
     return Reply(rendered.Rendered(month_page(found)), headers=headers)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/needs-attention",
     summary="List all that needs a person, the most hours at stake first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("-hours", "first_start", "id"),
 )

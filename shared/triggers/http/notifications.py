@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from shared.schemas import base, notifications
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import EVERYONE, WRITERS, AccessRule, IfMatch, Ownership
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/notifications",
     summary="List what the caller was told, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.ADDRESSED,
+    access=AccessRule(EVERYONE, Ownership.ADDRESSED),
     order=("-created_at", "-id"),
 )
 async def list_notifications(
@@ -27,35 +24,27 @@ async def list_notifications(
     return Reply(notifications.NotificationPage(items=items, next=told.page.next_cursor, unread=told.unread))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/notifications/{id}",
     summary="Get a notification",
-    roles=EVERYONE,
-    ownership=Ownership.ADDRESSED,
+    access=AccessRule(EVERYONE, Ownership.ADDRESSED),
     errors=(404,),
 )
-async def get_notification(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[notifications.NotificationResource]:
+async def get_notification(request: Request) -> Reply[notifications.NotificationResource]:
     """Reading it does not mark it as read."""
     row = await request.app.review.notifications.get(request.caller, request.id)
     return Reply(notifications.NotificationResource.of(row), version=row.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/notifications/{id}",
     summary="Mark a notification read, or unread again",
-    roles=WRITERS,
-    ownership=Ownership.ADDRESSED,
+    access=AccessRule(WRITERS, Ownership.ADDRESSED),
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
 async def update_notification(
-    request: Request[notifications.NotificationUpdate, base.NoQuery],
+    request: Request[notifications.NotificationUpdate],
 ) -> Reply[notifications.NotificationResource]:
     """One for the tenant's Admins becomes read for all of them when the first one reads it."""
     row = await request.app.review.notifications.mark(
@@ -64,16 +53,13 @@ async def update_notification(
     return Reply(notifications.NotificationResource.of(row), version=row.version, owner_id=row.owner_id)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/notifications/read",
     summary="Mark everything read that the caller was told up to an instant",
-    roles=WRITERS,
-    ownership=Ownership.ADDRESSED,
+    access=AccessRule(WRITERS, Ownership.ADDRESSED),
 )
 async def read_notifications(
-    request: Request[notifications.NotificationsRead, base.NoQuery],
+    request: Request[notifications.NotificationsRead],
 ) -> Reply[notifications.NotificationsMarked]:
     """Send the ``updated_at`` of the newest one shown. Later ones stay unread."""
     marked, owner = await request.app.review.notifications.mark_all(request.caller, request.body.until)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
-from shared.triggers.archive_workflow import start_archive_run as start_run
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import OWNERS, READERS, IfMatch
+from shared.triggers.http.started_runs import starting
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.services.overlaps.resolving import OverlapResult
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/overlaps",
     summary="List groups of overlapping events in the order they were found",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("opened_at", "id"),
 )
@@ -38,34 +34,26 @@ async def list_overlaps(
     return Reply(paging.Page[overlaps.OverlapSummary](items=list(found.rows), next=found.next_cursor))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/overlaps/{id}",
     summary="Get a group of overlapping events with what was decided about it",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[overlaps.OverlapResource]:
+async def get_overlap(request: Request) -> Reply[overlaps.OverlapResource]:
     """Another person's private events show only their times (domain.md 6.3)."""
     found, version = await request.app.review.overlaps.get(request.caller, request.id)
     return Reply(found, version=version)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/overlaps/resolutions",
     summary="Decide many groups of overlapping events",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404,),
     durable=True,
 )
-async def resolve_overlaps(
-    request: Request[overlaps.OverlapChoices, base.NoQuery],
-) -> Reply[overlaps.OverlapOutcomes]:
+async def resolve_overlaps(request: Request[overlaps.OverlapChoices]) -> Reply[overlaps.OverlapOutcomes]:
     """Each resolution succeeds or fails alone, in the order of the request, and the answer shows the results.
 
     A resolution that the caller may not make fails as if its overlap did not exist. If all fail this way, the
@@ -88,33 +76,23 @@ async def resolve_overlaps(
     resolved = [each for each in found if isinstance(each, OverlapResult)]
     owners = {each.group.owner_id for each in resolved}
     runs = dict.fromkeys(each.run_id for each in resolved if each.run_id is not None)
-
-    async def start() -> None:
-        for run_id in runs:
-            await start_run(request.durable_client, run_id)
-
     return Reply(
         overlaps.OverlapOutcomes(outcomes=Counter(each.outcome for each in items), items=items),
         # For several people's overlaps, it has only ids.
         owner_id=owners.pop() if len(owners) == 1 else None,
-        then=start if runs else None,
+        then=starting(request, runs),
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/overlaps/{id}/resolution",
     summary="Decide which events of a group are kept",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
     durable=True,
 )
-async def resolve_overlap(
-    request: Request[overlaps.OverlapResolution, base.NoQuery],
-) -> Reply[overlaps.ResolvedOverlap]:
+async def resolve_overlap(request: Request[overlaps.OverlapResolution]) -> Reply[overlaps.ResolvedOverlap]:
     """An archive run carries it out. What is archived already keeps its copy (domain.md 5.9)."""
     body = request.body
     resolved = await request.app.review.overlap_resolving.resolve(
@@ -129,7 +107,7 @@ async def resolve_overlap(
         overlaps.ResolvedOverlap(**overlaps.ResolvedOverlap.fields_of(group), run_id=run_id),
         version=group.version,
         owner_id=group.owner_id,
-        then=None if run_id is None else partial(start_run, request.durable_client, run_id),
+        then=starting(request, [run_id] if run_id else []),
     )
 
 

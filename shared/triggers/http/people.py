@@ -6,29 +6,24 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.schemas import base, people
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
+from shared.schemas import people
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch
 
 if TYPE_CHECKING:
     from shared.database.models.users import User
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/bulk",
     summary="Add many people, from a list or an Entra group",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(502, 503),
     graph=GraphAccess.APPLICATION,
 )
-async def add_users_in_bulk(
-    request: Request[people.BulkAdd, base.NoQuery],
-) -> Reply[people.BulkResultResource]:
+async def add_users_in_bulk(request: Request[people.BulkAdd]) -> Reply[people.BulkResultResource]:
     """``dry_run`` only shows what it would do. Each entry succeeds or fails alone."""
     body = request.body
     result = await request.app.people.bulk_add.add(
@@ -42,17 +37,14 @@ async def add_users_in_bulk(
     return Reply(people.BulkResultResource(dry_run=body.dry_run, outcomes=result.counts, items=entries))
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/users/{id}/offboard",
     summary="Stop everything that is done for a person who leaves",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
-async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.OffboardingResource]:
+async def offboard_user(request: Request) -> Reply[people.OffboardingResource]:
     """Runs end cleanly, jobs pause, the person is deactivated; their archive stays (domain.md 15.1)."""
     done = await request.app.people.offboarding.offboard(request.caller, request.id, request.expected)
     user = done.user
@@ -67,33 +59,25 @@ async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[pe
     return Reply(resource, version=user.version, owner_id=user.id)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/users/{id}/legal-hold",
     summary="Get the legal hold on a person",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404,),
 )
-async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.LegalHoldResource]:
+async def get_legal_hold(request: Request) -> Reply[people.LegalHoldResource]:
     """404 if there is none."""
     return _hold(await request.app.people.legal_holds.get(request.caller, request.id))
 
 
-@endpoint(
-    blueprint,
-    "PUT",
+@endpoints.put(
     "v1/users/{id}/legal-hold",
     summary="Put a legal hold on a person, so that nothing is erased",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
-async def set_legal_hold(
-    request: Request[people.LegalHoldWish, base.NoQuery],
-) -> Reply[people.LegalHoldResource]:
+async def set_legal_hold(request: Request[people.LegalHoldWish]) -> Reply[people.LegalHoldResource]:
     """A second call can change the reason. The ETag is the person's (domain.md 15.3)."""
     return _hold(
         await request.app.people.legal_holds.set(
@@ -102,18 +86,15 @@ async def set_legal_hold(
     )
 
 
-@endpoint(
-    blueprint,
-    "DELETE",
+@endpoints.delete(
     "v1/users/{id}/legal-hold",
     summary="Lift the legal hold on a person",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     status=204,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
-async def lift_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
+async def lift_legal_hold(request: Request) -> Reply[None]:
     """404 if there is none."""
     await request.app.people.legal_holds.lift(request.caller, request.id, request.expected)
     return Reply(None, owner_id=request.id)

@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING
 
 from shared.errors import MethodNotAllowed, NotFound
 from shared.schemas import base
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import Ownership, methods_of
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import PUBLIC, methods_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 _ALLOWED_HEADERS = (
     "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
     "x-correlation-id, x-requested-by"
 )
 
 
-@endpoint(
-    blueprint,
+@endpoints.endpoint(
     "OPTIONS",
     "{*path}",
     summary="Tell the methods of a path",
-    roles=None,
-    ownership=Ownership.PUBLIC,
+    access=PUBLIC,
     status=204,
     errors=(404,),
 )
@@ -40,14 +38,11 @@ async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     return Reply(None, headers=_headers(methods))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "{*path}",
     also=("POST", "PUT", "PATCH", "DELETE"),
     summary="Tell that nothing is at a path, or nothing for the method",
-    roles=None,
-    ownership=Ownership.PUBLIC,
+    access=PUBLIC,
     errors=(404, 405),
 )
 async def z_unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:

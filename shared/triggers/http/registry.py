@@ -1,10 +1,10 @@
 """What every HTTP operation declares. The table of authorisation and the API's description come from it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Required, TypedDict, get_args, get_type_hints
 
 from shared.domain.identity.roles import Role
 
@@ -22,7 +22,6 @@ PREFIX: Final = "api"
 LAST: Final = "z_unserved"
 
 EVERYONE: Final = frozenset(Role)
-ADMINS: Final = frozenset({Role.ADMIN})
 WRITERS: Final = frozenset({Role.USER, Role.ADMIN})
 
 
@@ -37,6 +36,21 @@ class Ownership(StrEnum):
     CONCERNED = "own, and about the caller's mailbox; Admin, Auditor: the tenant's"
     TENANT = "the tenant's"
     HOME = "the installation's, for the home tenant alone"
+
+
+class AccessRule(NamedTuple):
+    """Who may call an operation, and whose resources it reaches. ``roles`` None requires no token."""
+
+    roles: frozenset[Role] | None
+    ownership: Ownership
+
+
+PUBLIC: Final = AccessRule(None, Ownership.PUBLIC)
+READERS: Final = AccessRule(EVERYONE, Ownership.OWN)
+OWNERS: Final = AccessRule(WRITERS, Ownership.OWN_OR_ADMIN)
+ADMINS: Final = AccessRule(frozenset({Role.ADMIN}), Ownership.TENANT)
+OVERSEERS: Final = AccessRule(frozenset({Role.ADMIN, Role.AUDITOR}), Ownership.TENANT)
+HOME_ADMINS: Final = AccessRule(frozenset({Role.ADMIN}), Ownership.HOME)
 
 
 class GraphAccess(StrEnum):
@@ -57,38 +71,69 @@ class IfMatch(StrEnum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """One HTTP function. ``roles`` is None if no token is required. ``errors`` are its own error statuses."""
+class Declaration(TypedDict, total=False):
+    """What an operation declares beside its method and route. What it leaves out is as in ``Operation``."""
 
-    id: str
-    method: str
-    #: Further methods of the same function.
-    also: tuple[str, ...]
-    route: str
-    summary: str
-    description: str
-    roles: frozenset[Role] | None
-    ownership: Ownership
+    summary: Required[str]
+    access: Required[AccessRule]
     body_optional: bool
+    #: Of a success.
     status: int
+    #: The operation's own error statuses, for the description of the API.
     errors: tuple[int, ...]
     durable: bool
+    #: Further methods of the same function (GET always has HEAD).
+    also: tuple[str, ...]
     if_match: IfMatch
     media_type: str
     #: Other kinds of success, by ``Content-Type``.
     other_media_types: tuple[str, ...]
+    #: The permission with which it calls Microsoft Graph.
     graph: GraphAccess
     #: Of a list: the properties that sort it, the most important first. ``-`` is descending.
     order: tuple[str, ...]
-    #: The route's text parameters, each with the regular expression of its values.
-    texts: "Mapping[str, str]"
     #: Headers of a success besides the common ones, with their meaning.
     response_headers: "Mapping[str, str]"
+    #: The route's text parameters, each with the regular expression of its values.
+    texts: "Mapping[str, str]"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Operation:
+    """One HTTP function, as its ``Declaration`` says."""
+
+    id: str
+    method: str
+    route: str
+    summary: str
+    description: str
+    access: AccessRule
+    body_optional: bool = False
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    durable: bool = False
+    also: tuple[str, ...] = ()
+    if_match: IfMatch = IfMatch.UNUSED
+    media_type: str = "application/json"
+    other_media_types: tuple[str, ...] = ()
+    graph: GraphAccess = GraphAccess.NONE
+    order: tuple[str, ...] = ()
+    response_headers: "Mapping[str, str]" = field(default_factory=dict)
+    texts: "Mapping[str, str]" = field(default_factory=dict)
     #: The handler. Its annotations name the models of body, query and answer.
     handler: "Handler[Any, Any, Any]"
     #: The function for the worker. It takes the HTTP request (and the durable client) and always answers.
     function: "Callable[..., Awaitable[HttpResponse]]"
+
+    @property
+    def roles(self) -> frozenset[Role] | None:
+        """Who may call it. None if no token is required."""
+        return self.access.roles
+
+    @property
+    def ownership(self) -> Ownership:
+        """Whose resources it reaches."""
+        return self.access.ownership
 
     @property
     def body(self) -> "type[Input] | None":
@@ -108,7 +153,7 @@ class Operation:
     @property
     def methods(self) -> tuple[str, ...]:
         """Every method of the function."""
-        return (self.method, *self.also)
+        return (self.method, *(("HEAD",) if self.method == "GET" else ()), *self.also)
 
     @property
     def changes(self) -> bool:
@@ -169,7 +214,7 @@ def _models(handler: "Handler[Any, Any, Any]") -> _Models:
     from shared.schemas import base
 
     hints = get_type_hints(handler)
-    body, query = get_args(hints["request"])
+    body, query = get_args(hints["request"]) or (base.NoBody, base.NoQuery)
     (response,) = get_args(hints["return"])
     return _Models(
         body=None if body is base.NoBody else body,

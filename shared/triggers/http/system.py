@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from shared.domain.identity.roles import Role
-from shared.schemas import base, system
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
+from shared.schemas import system
+from shared.triggers.http.endpoint import Endpoints, Reply, Request
+from shared.triggers.http.registry import ADMINS, HOME_ADMINS, OVERSEERS, GraphAccess, IfMatch
 
 if TYPE_CHECKING:
     from shared.services.operation.system_settings import SettingsInForce
 
-blueprint = new_blueprint(durable=True)
-
-_WATCHERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
+endpoints = Endpoints(durable=True)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/system/settings",
     summary="Get the settings of the tenant",
-    roles=_WATCHERS,
-    ownership=Ownership.TENANT,
+    access=OVERSEERS,
 )
-async def get_system_settings(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[system.SystemSettingsResource]:
+async def get_system_settings(request: Request) -> Reply[system.SystemSettingsResource]:
     """The settings in force. What the tenant did not choose is the installation's default."""
     found = await request.app.foundations.system_settings.get(request.caller)
     return Reply(_resource(found), version=found.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/system/settings",
     summary="Change the settings of the tenant",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
+    access=ADMINS,
     if_match=IfMatch.REQUIRED,
 )
 async def update_system_settings(
-    request: Request[system.SystemSettingsUpdate, base.NoQuery],
+    request: Request[system.SystemSettingsUpdate],
 ) -> Reply[system.SystemSettingsResource]:
     """In force here at once, and at other instances within seconds."""
     settings, caller = request.app.foundations.system_settings, request.caller
@@ -55,50 +45,33 @@ async def update_system_settings(
     return Reply(_resource(found), version=found.version, then=forget)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/system/health",
     summary="Get the health of the whole system",
-    roles=_WATCHERS,
-    ownership=Ownership.TENANT,
+    access=OVERSEERS,
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
-async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.SystemHealth]:
+async def get_system_health(request: Request) -> Reply[system.SystemHealth]:
     """Checks every component at once, each with its own timeout. Failures are in the answer, a 200."""
     return Reply(await request.app.operation.system_health.report(request.caller, request.client))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/system/doctor",
     summary="Examine the installation and say what to do",
-    roles=ADMINS,
-    ownership=Ownership.HOME,
+    access=HOME_ADMINS,
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
-async def get_system_doctor(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.DoctorReport]:
+async def get_system_doctor(request: Request) -> Reply[system.DoctorReport]:
     """Checks everything the app depends on. Faults and remedies are in the answer, a 200."""
     return Reply(await request.app.operation.doctor.examine(request.caller, request.client))
 
 
 def _resource(found: SettingsInForce) -> system.SystemSettingsResource:
-    values = found.values
     return system.SystemSettingsResource(
-        default_lookback_days=values.default_lookback_days,
-        nightly_at=values.nightly_at,
-        default_time_zone=values.default_time_zone,
-        travel_words=values.travel_words,
-        overlap_expiry_days=values.overlap_expiry_days,
-        first_sign_in=values.first_sign_in.value,
-        max_archive_configurations=values.max_archive_configurations,
-        max_local_calendars=values.max_local_calendars,
-        max_local_events=values.max_local_events,
-        max_category_rules=values.max_category_rules,
-        max_exports_per_day=values.max_exports_per_day,
+        **asdict(found.values),
         chosen=found.chosen,
         version=found.version,
         updated_by=found.updated_by,

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from shared.schemas import base, paging, tenants
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, IfMatch, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import HOME_ADMINS, IfMatch
 
-blueprint = new_blueprint()
+endpoints = Endpoints()
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/tenants",
     summary="Let a further tenant in",
-    roles=ADMINS,
-    ownership=Ownership.HOME,
+    access=HOME_ADMINS,
     status=201,
     errors=(409,),
 )
-async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Reply[tenants.TenantResource]:
+async def add_tenant(request: Request[tenants.TenantCreate]) -> Reply[tenants.TenantResource]:
     """Its people's tokens are accepted from now on. Its administrator must consent to the app at Entra."""
     tenant = await request.app.people.tenants.add(request.caller, request.body)
     return Reply(
@@ -29,13 +26,10 @@ async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Re
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/tenants",
     summary="List further tenants, in the order they were added",
-    roles=ADMINS,
-    ownership=Ownership.HOME,
+    access=HOME_ADMINS,
     order=("created_at", "id"),
 )
 async def list_tenants(
@@ -43,38 +37,29 @@ async def list_tenants(
 ) -> Reply[paging.Page[tenants.TenantResource]]:
     """The home tenant is not listed, because it always has access."""
     found = await request.app.people.tenants.list(request.caller, request.query.after, request.query.limit)
-    items = [tenants.TenantResource.of(tenant) for tenant in found.rows]
-    return Reply(paging.Page[tenants.TenantResource](items=items, next=found.next_cursor))
+    return page_of(found, tenants.TenantResource.of)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/tenants/{id}",
     summary="Get a further tenant",
-    roles=ADMINS,
-    ownership=Ownership.HOME,
+    access=HOME_ADMINS,
     errors=(404,),
 )
-async def get_tenant(request: Request[base.NoBody, base.NoQuery]) -> Reply[tenants.TenantResource]:
+async def get_tenant(request: Request) -> Reply[tenants.TenantResource]:
     """By its tenant id at Entra."""
     tenant = await request.app.people.tenants.get(request.caller, request.id)
     return Reply(tenants.TenantResource.of(tenant), version=tenant.version)
 
 
-@endpoint(
-    blueprint,
-    "PATCH",
+@endpoints.patch(
     "v1/tenants/{id}",
     summary="Rename a further tenant, shut it out or let it in again",
-    roles=ADMINS,
-    ownership=Ownership.HOME,
+    access=HOME_ADMINS,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def update_tenant(
-    request: Request[tenants.TenantUpdate, base.NoQuery],
-) -> Reply[tenants.TenantResource]:
+async def update_tenant(request: Request[tenants.TenantUpdate]) -> Reply[tenants.TenantResource]:
     """People of an inactive one are refused from their next request on. None of their data is deleted."""
     tenant = await request.app.people.tenants.update(
         request.caller, request.id, request.body, request.expected

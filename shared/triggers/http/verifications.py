@@ -5,30 +5,27 @@ from __future__ import annotations
 from functools import partial
 
 from shared.schemas import archive_runs, base, paging, verifications
-from shared.triggers.archive_workflow import start_archive_run as start_run
-from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+from shared.triggers.http.endpoint import Endpoints, Reply, Request, page_of
+from shared.triggers.http.registry import OWNERS, READERS
+from shared.triggers.http.started_runs import run_started
 from shared.triggers.verification_workflow import start_verification as start_orchestration
 
-blueprint = new_blueprint(durable=True)
+endpoints = Endpoints(durable=True)
 
 _FINDING = "v1/verifications/{id}/findings/{finding_id}"
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     "v1/archive-configurations/{id}/verifications",
     summary="Compare source, record and archive calendar",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     body_optional=True,
     status=202,
     errors=(404, 409),
     durable=True,
 )
 async def start_verification(
-    request: Request[verifications.VerificationStart, base.NoQuery],
+    request: Request[verifications.VerificationStart],
 ) -> Reply[verifications.VerificationResource]:
     """Answers at once. The verification, or the one in progress, is at ``Location``."""
     started = await request.app.archiving.verifications.request(
@@ -46,13 +43,10 @@ async def start_verification(
     )
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/archive-configurations/{id}/verifications",
     summary="List the verifications of a configuration, newest first",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("-created_at", "-id"),
 )
@@ -67,22 +61,16 @@ async def list_verifications(
     own = bool(found.rows) and await request.app.archiving.verifications.reads_own(
         request.caller, found.rows[0]
     )
-    items = [verifications.VerificationResource.of(each, own=own) for each in found.rows]
-    return Reply(paging.Page[verifications.VerificationResource](items=items, next=found.next_cursor))
+    return page_of(found, partial(verifications.VerificationResource.of, own=own))
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/verifications/{id}",
     summary="Get a verification",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
 )
-async def get_verification(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[verifications.VerificationResource]:
+async def get_verification(request: Request) -> Reply[verifications.VerificationResource]:
     """Its state. While it is open, ``Retry-After`` says when to ask again."""
     found = await request.app.archiving.verifications.get(request.caller, request.id)
     own = await request.app.archiving.verifications.reads_own(request.caller, found)
@@ -90,13 +78,10 @@ async def get_verification(
     return Reply(resource, retry_after=None if found.finished_at else 1)
 
 
-@endpoint(
-    blueprint,
-    "GET",
+@endpoints.get(
     "v1/verifications/{id}/findings",
     summary="List what a verification found, in the order of the calendar",
-    roles=EVERYONE,
-    ownership=Ownership.OWN,
+    access=READERS,
     errors=(404,),
     order=("start", "id"),
 )
@@ -108,53 +93,37 @@ async def list_verification_findings(
     found = await request.app.archiving.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [
-        verifications.FindingResource.of(
+    return page_of(
+        found.page,
+        lambda each: verifications.FindingResource.of(
             each, shown=each.id in found.shown, about=found.subjects.get(each.id)
-        )
-        for each in found.page.rows
-    ]
-    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.page.next_cursor))
+        ),
+    )
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     f"{_FINDING}/put-back",
     summary="Put a missing copy back into the archive calendar",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def put_back_finding(
-    request: Request[base.NoBody, base.NoQuery],
-) -> Reply[archive_runs.ArchiveRunSummary]:
+async def put_back_finding(request: Request) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run, at ``Location``, does it once. The finding shows when it is done."""
     started = await request.app.archiving.copy_restoring.put_back(
         request.caller, request.id, request.path["finding_id"]
     )
-    run = started.run
-    return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
-        location=f"v1/archive-runs/{run.id}",
-        retry_after=1,
-        owner_id=run.owner_id,
-        then=partial(start_run, request.durable_client, run.id) if started.created else None,
-    )
+    return run_started(request, started.run, created=started.created)
 
 
-@endpoint(
-    blueprint,
-    "POST",
+@endpoints.post(
     f"{_FINDING}/adopt",
     summary="Take the owner's edit of a copy into our record",
-    roles=WRITERS,
-    ownership=Ownership.OWN_OR_ADMIN,
+    access=OWNERS,
     errors=(403, 404, 409),
 )
-async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
+async def adopt_finding(request: Request) -> Reply[verifications.FindingResource]:
     """The copy is read again. The record takes its differences, and the audit has both versions."""
     finding = await request.app.archiving.copy_restoring.adopt(
         request.caller, request.id, request.path["finding_id"]

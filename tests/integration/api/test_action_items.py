@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.users import User
 from shared.domain.action_items.items import ActionItemStatus, Question, about
-from shared.triggers.http import action_items as item_endpoints
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory
@@ -71,7 +71,7 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         runs.append(run_id)
 
     api.durable = object()
-    monkeypatch.setattr(item_endpoints, "start_run", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     return runs
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.triggers.http import appointments as endpoints
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import Factory
@@ -33,7 +33,7 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         runs.append(run_id)
 
     api.durable = object()
-    monkeypatch.setattr(endpoints, "start_run", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     return runs
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.domain.backfilling.backfill import first_of_previous_month
-from shared.triggers.http import archive_runs, backfills
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import PATH, create
@@ -25,8 +25,7 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         runs.append(run_id)
 
     api.durable = object()
-    for module in (backfills, archive_runs):
-        monkeypatch.setattr(module, "start_orchestration", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     return runs
 
 

@@ -13,7 +13,7 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.domain.runs.archive_run import OperationState, RunState
-from shared.triggers.http import archive_runs
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import PATH, create
@@ -188,7 +188,7 @@ class TestRuns:
             runs.append(run_id)
 
         api.durable = object()
-        monkeypatch.setattr(archive_runs, "start_orchestration", start)
+        monkeypatch.setattr(started_runs, "start_archive_run", start)
         return runs
 
     async def test_runs_are_listed_newest_first(

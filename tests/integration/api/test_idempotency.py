@@ -14,7 +14,7 @@ from shared.database.models.idempotency import IdempotencyKey
 from shared.database.models.users import User
 from shared.errors import Conflict, FieldError, StoreUnavailable, ValidationFailed
 from shared.services.operation import idempotency
-from shared.triggers.http import archive_runs
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import PATH, wish
@@ -257,7 +257,7 @@ async def test_what_follows_a_change_happens_once_and_after_it_is_committed(
         started.append(run_id)
 
     api.durable = object()
-    monkeypatch.setattr(archive_runs, "start_orchestration", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     for _ in range(2):
         response = await api(
             "POST",

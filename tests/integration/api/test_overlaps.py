@@ -17,7 +17,7 @@ from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.errors import Unavailable
 from shared.services.overlaps.resolving import OverlapResolving
-from shared.triggers.http import overlaps as overlap_endpoints
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory, record
@@ -120,7 +120,7 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         runs.append(run_id)
 
     api.durable = object()
-    monkeypatch.setattr(overlap_endpoints, "start_run", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     return runs
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.triggers.http import archive_configurations
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import PATH, create
@@ -25,7 +25,7 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         runs.append(run_id)
 
     api.durable = object()
-    monkeypatch.setattr(archive_configurations, "start_archive_run", start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
     return runs
 
 

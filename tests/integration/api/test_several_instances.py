@@ -22,7 +22,7 @@ from shared.services.identity.further_tenants import KNOWN_AFTER
 from shared.services.operation.rate_limit import RateLimit
 from shared.services.operation.system_settings import KEPT_FOR
 from shared.settings import Settings
-from shared.triggers.http import archive_runs
+from shared.triggers.http import started_runs
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People, on_simulator
 from tests.integration.api.test_archive_configurations import create
@@ -163,7 +163,7 @@ class TestApprovals:
         async def start(client: object, run_id: UUID) -> None:
             return
 
-        monkeypatch.setattr(archive_runs, "start_orchestration", start)
+        monkeypatch.setattr(started_runs, "start_archive_run", start)
         for at in instances:
             at.durable = object()
         mailbox = instances[0].simulator.state.find_mailbox(str(people.ada.oid))

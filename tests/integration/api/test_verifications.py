@@ -9,7 +9,7 @@ import pytest
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.runs.archive_run import RunState
-from shared.triggers.http import verifications
+from shared.triggers.http import started_runs, verifications
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import PATH, create
@@ -25,8 +25,8 @@ def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
         ids.append(some_id)
 
     api.durable = object()
-    for name in ("start_orchestration", "start_run"):
-        monkeypatch.setattr(verifications, name, start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
+    monkeypatch.setattr(verifications, "start_orchestration", start)
     return ids
 
 

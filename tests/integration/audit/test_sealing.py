@@ -57,9 +57,7 @@ async def test_each_tenant_has_its_own_chain(audit: Audit) -> None:
 async def test_a_row_that_commits_late_is_sealed_later_and_holds_nobody_up(audit: Audit) -> None:
     with telemetry.bind(caller=Caller.system(TENANT, "slow"), correlation="slow"):
         async with audit.database.session() as session:
-            await audit.writer.record(
-                session, action="a", resource_type="r", resource_id="late", outcome="success", changes={}
-            )
+            await audit.writer.record(session, "a", "r", "late", {})
             await session.flush()
             await audit.write(rows=2)
             assert await audit.sealer.seal() == 2

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from infra.local.graph_simulator.loading.mailboxes import Loader
-from shared.triggers.http import archive_runs, backfills, verifications
+from shared.triggers.http import started_runs, verifications
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import Person, api, people, simulator
 
@@ -26,10 +26,8 @@ def no_orchestrations(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         return
 
     api.durable = object()
-    monkeypatch.setattr(archive_runs, "start_orchestration", start)
-    monkeypatch.setattr(backfills, "start_orchestration", start)
-    for name in ("start_orchestration", "start_run"):
-        monkeypatch.setattr(verifications, name, start)
+    monkeypatch.setattr(started_runs, "start_archive_run", start)
+    monkeypatch.setattr(verifications, "start_orchestration", start)
 
 
 @pytest.fixture

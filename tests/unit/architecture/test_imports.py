@@ -18,7 +18,7 @@ FLOORS = [
     ("shared.composition",),
     ("shared.services",),
     ("shared.schemas",),
-    ("shared.database", "shared.graph", "shared.storage"),
+    ("shared.database", "shared.graph", "shared.storage", "shared.blob_container"),
     ("shared.clock", "shared.telemetry", "shared.credential", "shared.local_authority", "shared.usage"),
     ("shared.settings",),
     ("shared.domain",),

@@ -73,6 +73,10 @@ def test_every_code_of_a_field_has_its_meaning(calls: list[ast.Call]) -> None:
     assert FIELD_CODES.keys() - named == set()
 
 
+#: Where the type of a resource stands among the arguments.
+_RESOURCE_TYPES = {"record": 2, "AuditFact": 1}
+
+
 def _texts(node: Any) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
@@ -94,9 +98,9 @@ def test_every_action_of_the_audit_is_listed(calls: list[ast.Call]) -> None:
                 begin = next(_texts(argument), "")
                 if begin.endswith("."):
                     assert [action for action in ACTIONS if action.startswith(begin)], begin
-        for each in call.keywords:
-            if each.arg == "resource_type" and isinstance(each.value, ast.Constant):
-                kinds.add(str(each.value.value))
+        place = _RESOURCE_TYPES.get(_name(call), len(call.args))
+        kinds |= {str(each.value) for each in call.args[place : place + 1] if isinstance(each, ast.Constant)}
     assert len(named) > 30
+    assert len(kinds) > 10
     assert named - set(ACTIONS) == set()
     assert kinds - set(RESOURCE_TYPES) == set()

@@ -165,6 +165,19 @@ class ItemEvent:
     record: AppointmentRecord | None = None
     state: ArchivedEventState | None = None
 
+    def to_row(self) -> dict[str, object]:
+        """Its row of ``action_item_events``, for ``json_text``."""
+        return {
+            "source_key": self.key,
+            "side": str(self.side),
+            "archived_event_id": None if self.row_id is None else str(self.row_id),
+            "source_id": self.source_id,
+            "revision": self.revision,
+            "start_at": self.start.isoformat(),
+            "end_at": self.end.isoformat(),
+            "record": self.record,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class AskedItem:
@@ -292,17 +305,7 @@ class PlanItemRepository:
 
     async def _add_events(self, items: Mapping[UUID, Sequence[ItemEvent]]) -> None:
         rows = [
-            {
-                "item_id": str(item_id),
-                "source_key": event.key,
-                "side": str(event.side),
-                "archived_event_id": None if event.row_id is None else str(event.row_id),
-                "source_id": event.source_id,
-                "revision": event.revision,
-                "start_at": event.start.isoformat(),
-                "end_at": event.end.isoformat(),
-                "record": event.record,
-            }
+            {"item_id": str(item_id), **event.to_row()}
             for item_id, events in items.items()
             for event in events
         ]

@@ -217,19 +217,7 @@ class SeriesItemRepository:
         await self._set_events(shown)
 
     async def _set_events(self, shown: ShownReset) -> None:
-        rows = [
-            {
-                "source_key": event.key,
-                "side": str(event.side),
-                "archived_event_id": None if event.row_id is None else str(event.row_id),
-                "source_id": event.source_id,
-                "revision": event.revision,
-                "start_at": event.start.isoformat(),
-                "end_at": event.end.isoformat(),
-                "record": event.record,
-            }
-            for event in shown.events
-        ]
+        rows = [event.to_row() for event in shown.events]
         kept = [f"{side} {occurrence.key}" for side, occurrence in shown.sides]
         scope = self._scope | {"id": shown.item_id}
         await self._session.execute(_FORGET_EVENTS, scope | {"kept": kept})

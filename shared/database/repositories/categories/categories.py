@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
 from shared.database.models.users import User
@@ -27,16 +27,7 @@ class LocalCategoryRepository(Repository):
         self, tenant_id: UUID, category_id: UUID, owner_id: UUID | None, *, lock: bool = False
     ) -> LocalCategory | None:
         """A category of the tenant, or of one owner in it. ``lock`` holds it until the transaction ends."""
-        statement = (
-            select(LocalCategory)
-            .join(User, User.id == LocalCategory.owner_id)
-            .where(User.tenant_id == tenant_id, LocalCategory.id == category_id)
-        )
-        if owner_id is not None:
-            statement = statement.where(LocalCategory.owner_id == owner_id)
-        if lock:
-            statement = statement.with_for_update(of=LocalCategory)
-        return await self._one(statement.execution_options(populate_existing=lock))
+        return await self._one(_of_owner(LocalCategory, tenant_id, category_id, owner_id, lock=lock))
 
     async def delete(self, owner_id: UUID, category_id: UUID) -> None:
         """Delete it. Archived events keep it."""
@@ -66,22 +57,28 @@ class CategoryRuleRepository(Repository):
         self, tenant_id: UUID, rule_id: UUID, owner_id: UUID | None, *, lock: bool = False
     ) -> CategoryRuleRow | None:
         """A rule of the tenant, or of one owner in it. ``lock`` holds it until the transaction ends."""
-        statement = (
-            select(CategoryRuleRow)
-            .join(User, User.id == CategoryRuleRow.owner_id)
-            .where(User.tenant_id == tenant_id, CategoryRuleRow.id == rule_id)
-        )
-        if owner_id is not None:
-            statement = statement.where(CategoryRuleRow.owner_id == owner_id)
-        if lock:
-            statement = statement.with_for_update(of=CategoryRuleRow)
-        return await self._one(statement.execution_options(populate_existing=lock))
+        return await self._one(_of_owner(CategoryRuleRow, tenant_id, rule_id, owner_id, lock=lock))
 
     async def delete(self, owner_id: UUID, rule_id: UUID) -> None:
         """Delete it. What it changed stays."""
         await self._session.execute(
             delete(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id, CategoryRuleRow.id == rule_id)
         )
+
+
+def _of_owner[Row: (LocalCategory, CategoryRuleRow)](
+    model: type[Row], tenant_id: UUID, row_id: UUID, owner_id: UUID | None, *, lock: bool
+) -> Select[Row]:
+    statement = (
+        select(model)
+        .join(User, User.id == model.owner_id)
+        .where(User.tenant_id == tenant_id, model.id == row_id)
+    )
+    if owner_id is not None:
+        statement = statement.where(model.owner_id == owner_id)
+    if lock:
+        statement = statement.with_for_update(of=model)
+    return statement.execution_options(populate_existing=lock)
 
 
 def touched(row: LocalCategory | CategoryRuleRow, now: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.repositories.base import Repository
@@ -151,30 +152,19 @@ class JobRepository(Repository):
 
     async def resume_waiting(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
         """Resume jobs that paused for a missing archive calendar, with the failure count reset."""
-        result = await self._session.execute(
-            update(Job)
-            .where(
-                Job.owner_id == owner_id,
-                Job.configuration_id == configuration_id,
-                Job.waits_for_archive,
-                Job.paused,
-            )
-            .values(paused=False, waits_for_archive=False, consecutive_failures=0)
-            .returning(Job.kind)
-        )
-        return sorted(JobKind(kind) for kind in result.scalars())
+        return await self._resume(owner_id, configuration_id, Job.waits_for_archive)
 
     async def resume_pair(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
         """Resume jobs that paused because of an older configuration that is deleted now."""
+        return await self._resume(owner_id, configuration_id, Job.waits_for_pair)
+
+    async def _resume(
+        self, owner_id: UUID, configuration_id: UUID, waits: InstrumentedAttribute[bool]
+    ) -> list[JobKind]:
         result = await self._session.execute(
             update(Job)
-            .where(
-                Job.owner_id == owner_id,
-                Job.configuration_id == configuration_id,
-                Job.waits_for_pair,
-                Job.paused,
-            )
-            .values(paused=False, waits_for_pair=False, consecutive_failures=0)
+            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, waits, Job.paused)
+            .values({Job.paused: False, waits: False, Job.consecutive_failures: 0})
             .returning(Job.kind)
         )
         return sorted(JobKind(kind) for kind in result.scalars())
