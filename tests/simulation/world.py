@@ -188,9 +188,10 @@ class World:
         await self._rest(_LONGEST_CALM)
         await self.durable.settle_strays()
         await asyncio.sleep(600.0)
+        everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
+        await self._tidy_up(*everything)
         # What was decided and became due is carried out before anybody looks.
         await self._rest(_LONGEST_CALM)
-        everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
         for _ in range(_LAST_RUNS):
             await self.judge.look()
             await self._request(*everything)
@@ -208,6 +209,20 @@ class World:
         verification_id = await self.requests.verify(*everything)
         await self._rest(_LONGEST_CALM)
         await self.judge.verified(verification_id)
+
+    async def _tidy_up(self, start: datetime, end: datetime) -> None:
+        """What the owner does without haste: stop a run, answer questions, put a missing copy back."""
+        if self.rng.random() < 0.15:
+            await self._request(start, end)
+            await asyncio.sleep(self.rng.uniform(0.0, 10.0))
+            await self._cancel()
+            await self._rest(_LONGEST_CALM)
+        for _ in range(self.rng.choice((0, 0, 1, 3))):
+            await self.requests.answer()
+        if self.rng.random() < 0.2:
+            await self.requests.verify(start, end)
+            await self._rest(_LONGEST_CALM)
+            await self.requests.put_back()
 
     async def _enter(self) -> None:
         async with self.observer.session() as session:
