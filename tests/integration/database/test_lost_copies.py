@@ -54,27 +54,31 @@ async def test_every_copy_is_lost_and_what_is_recorded_comes_back(
     assert await copies.standing() == LostCopies(2, START, START)
 
 
-async def test_writes_with_an_unknown_effect_become_obsolete_and_are_tried_again(
+async def test_writes_with_an_unknown_effect_become_obsolete_and_their_creates_are_recorded(
     session: AsyncSession, make: Factory
 ) -> None:
     run = await make.run()
     created = await make.operation(run, state="sent", first_sent_at=START, last_sent_at=START)
+    bare = await make.operation(run, state="sent", first_sent_at=START, last_sent_at=START, record=None)
     planned = await make.operation(run)
     changed = await make.archived_event(configuration_id=run.configuration_id, owner_id=run.owner_id)
     await make.appointment(changed)
     await make.operation(run, changed, action="update", state="sent", first_sent_at=START, last_sent_at=START)
     copies = LostCopyRepository(session, run.owner_id, run.configuration_id)
-    assert await copies.lose_all(START) == 2
+    assert await copies.lose_all(START) == 3
     for operation, state in ((created, "cancelled"), (planned, "planned")):
         await session.refresh(operation)
         assert operation.state == state
     assert (created.payload, created.error_code) == (None, "archive_calendar_gone")
-    fresh = (
-        await session.execute(select(ArchivedEvent).where(ArchivedEvent.id == created.archived_event_id))
-    ).scalar_one()
-    await session.refresh(fresh)
+    fresh, unrecorded = [
+        await session.get_one(ArchivedEvent, each.archived_event_id, populate_existing=True)
+        for each in (created, bare)
+    ]
     await session.refresh(changed)
-    assert (fresh.generation, fresh.lost_at, fresh.pending_since) == (1, None, START)
+    # Its copy may have existed: it is created again, whatever became of its source.
+    assert (fresh.generation, fresh.lost_at, fresh.pending_since) == (1, START, None)
+    assert (unrecorded.generation, unrecorded.lost_at, unrecorded.pending_since) == (1, None, START)
+    assert {lost.id for lost in await copies.page(None, 9)} == {fresh.id, changed.id}
     assert (changed.generation, changed.lost_at, changed.pending_since) == (1, START, START)
     left = await session.execute(select(ArchiveOperation.id).where(ArchiveOperation.state == "sent"))
     assert left.all() == []

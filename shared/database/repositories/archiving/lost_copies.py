@@ -7,9 +7,17 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.archiving.write_results import record_insert
 from shared.domain.appointments.appointment_record import AppointmentRecord
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
+# Nobody knows whether a copy of these existed. The source may be gone by now, so each is recorded.
+_RECORD_CREATES = text(f"""{record_insert("archive_operations")}
+     WHERE a.owner_id = :owner AND a.configuration_id = :configuration AND a.state = 'sent'
+       AND a.action = 'create' AND jsonb_typeof(a.record) = 'object'
+     ORDER BY a.archived_event_id
+    ON CONFLICT (archived_event_id) DO NOTHING
+""")
 _MOOT = text(f"""
     UPDATE archive_operations
        SET state = 'cancelled', finished_at = :now, payload = NULL, error_code = 'archive_calendar_gone',
@@ -95,8 +103,9 @@ class LostCopyRepository:
 
         Call it in the transaction that names another calendar, while no run of the configuration is running.
         From then on, every known copy is in the new calendar. Writes with an unknown effect could only affect
-        the former one. The next night retries what they meant.
+        the former one. Their creates are recorded and created again. The next night retries other writes.
         """
+        await self._session.execute(_RECORD_CREATES, self._scope)
         moot = (await self._session.execute(_MOOT, self._scope | {"now": now})).all()
         await self._session.execute(
             _LOSE,
