@@ -54,6 +54,14 @@ class Repository:
         return list((await self._session.execute(_locked(statement) if lock else statement)).scalars())
 
 
+class ConfigurationScopedRepository:
+    """Statements about one configuration of one owner, in its caller's session. Never commits."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+
 def _locked[Row](statement: Select[Row]) -> Select[Row]:
     """Lock the rows until the transaction ends, and read them again where the session knows them already."""
     return statement.with_for_update().execution_options(populate_existing=True)
