@@ -143,8 +143,7 @@ class ApprovalEffects:
 
     async def record(self, approval: MailboxApproval, what: str, changes: JsonObject | None = None) -> None:
         """Count the version and audit it, on behalf of the person read."""
-        approval.version += 1
-        approval.updated_at = self.now
+        approval.touch(self.now)
         await self.session.flush()
         person = await self._person(approval)
         after = {
