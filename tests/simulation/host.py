@@ -93,8 +93,9 @@ class Host:
         self.name = name
         self.clock = clock
         self.dead = False
-        #: Until when (own clock) Graph told this process to leave a mailbox alone.
-        self.told: dict[str, datetime] = {}
+        #: Until when Graph told this process to leave a mailbox alone: by its own clock, and by the loop's,
+        #: which never jumps.
+        self.told: dict[str, tuple[datetime, float]] = {}
         self._wire = wire
         self._transport = GraphTransport(graph, name, self._told)
         self.database = WarmDatabase(settings, application_name=name)
@@ -119,5 +120,5 @@ class Host:
             await self.database.close()
 
     def _told(self, mailbox: str, seconds: float) -> None:
-        until = self.clock.now() + timedelta(seconds=seconds)
+        until = self.clock.now() + timedelta(seconds=seconds), asyncio.get_running_loop().time() + seconds
         self.told[mailbox] = max(until, self.told.get(mailbox, until))

@@ -249,7 +249,7 @@ class SourceMatcher:
                 for row in rows
                 # A copy that an unchanged duplicate inherits causes no question: duplicates come first
                 # (domain.md 2.9).
-                if not (row.source_key in met or row.source_key in inherited)
+                if not (row.source_key in met or (row.source_key in inherited and row.copy_id is not None))
                 and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:

@@ -186,6 +186,19 @@ async def test_a_duplicate_takes_the_place_of_one_that_waited_and_vanished(world
     assert await world.subjects() == ["Other", "Review"]
 
 
+async def test_a_representative_that_waited_and_became_a_series_is_archived_once(world: World) -> None:
+    other = event("Other", NINE + HOUR / 2, 60)
+    await world.open([event("Review", NINE, 60), event("Review", NINE, 60), other], overlap_policy="flag")
+    await world.archive()
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.edit(merged["merged_into"].removeprefix("s:"), recurrence=recurrence(NINE, 2))
+    report = await world.archive()
+    assert (report["flagged"], report["merged"], report["repointed"]) == (2, 1, 1)
+    for group in await world.groups():
+        await world.drive(await world.resolve(group["id"]))
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T09:30", "2026-03-03T09:00"]
+
+
 async def test_a_plan_whose_readings_go_to_and_fro_is_tried_again_and_makes_no_second_copy(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,18 @@ async def test_a_decision_is_checked_and_meant_for_one_version(world: World) -> 
         await world.resolve(group["id"])
 
 
+async def test_a_decision_that_comes_while_copies_are_written_leaves_out_what_it_says(world: World) -> None:
+    await world.open(pair(), overlap_policy="keep_all")
+    run = await world.request()
+    await world.plan(run.id)
+    (group,) = await world.groups()
+    decided = await world.resolve(group["id"], "Late")
+    await world.drive(run.id)
+    await world.drive(decided)
+    left_out = await world.rows("SELECT subject, excluded FROM appointments WHERE excluded IS NOT NULL")
+    assert [tuple(each.values()) for each in left_out] == [("Early", "resolution")]
+
+
 async def test_an_undecided_group_expires_and_all_of_it_is_archived_marked_unresolved(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()

@@ -68,18 +68,22 @@ _EXCLUDED = """COALESCE((SELECT CASE WHEN a.record->>'consumed_by' IS NOT NULL T
                           FROM answered a WHERE a.archived_event_id = appointments.archived_event_id),
                        CASE WHEN appointments.excluded IN ('consumed', 'superseded') THEN NULL
                             ELSE appointments.excluded END)"""
-# jsonb_populate_record converts each JSON value to its column's type.
+# jsonb_populate_record converts each JSON value to its column's type. An overlap may have been decided while
+# the write was in flight.
 _RECORDS = f"""
     INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, source_deleted_at,
-                              unresolved, {", ".join(RECORD_COLUMNS)})
+                              unresolved, excluded, {", ".join(RECORD_COLUMNS)})
     SELECT gen_random_uuid(), a.owner_id, a.configuration_id, a.archived_event_id,
            CASE WHEN (a.record->>'source_gone')::boolean THEN a.last_sent_at END,
-           EXISTS (SELECT 1 FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
-                    WHERE m.configuration_id = a.configuration_id AND m.source_key = a.source_key
-                      AND g.status = 'expired'),
+           COALESCE(decided.unresolved, false), CASE WHEN decided.dropped THEN 'resolution' END,
            {", ".join(_VALUES.get(column, f"r.{column}") for column in RECORD_COLUMNS)}
       FROM answered a
      CROSS JOIN LATERAL jsonb_populate_record(NULL::appointments, a.record) AS r
+     CROSS JOIN LATERAL (
+            SELECT bool_or(g.status = 'expired') AS unresolved, bool_or(NOT m.kept) AS dropped
+              FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
+             WHERE m.configuration_id = a.configuration_id AND m.source_key = a.source_key
+               AND NOT m.departed AND g.status IN ('settled', 'expired')) AS decided
      WHERE a.state = 'done' AND jsonb_typeof(a.record) = 'object'
      ORDER BY a.archived_event_id
     ON CONFLICT (archived_event_id) DO UPDATE
