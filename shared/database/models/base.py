@@ -51,3 +51,8 @@ class Versioned(Timestamped):
     """A row whose changes are counted, for If-Match."""
 
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"), sort_order=1)
+
+    def touch(self, now: datetime) -> None:
+        """Count a change that is made at ``now``."""
+        self.version += 1
+        self.updated_at = now

@@ -45,12 +45,26 @@ class Repository:
         return list(await self._session.scalars(statement, values))
 
     async def _one[Row: Base](
-        self, statement: Select[Row], parameters: Mapping[str, Any] | None = None
+        self, statement: Select[Row], parameters: Mapping[str, Any] | None = None, *, lock: bool = False
     ) -> Row | None:
-        return (await self._session.execute(statement, parameters)).scalar_one_or_none()
+        found = await self._session.execute(_locked(statement) if lock else statement, parameters)
+        return found.scalar_one_or_none()
 
-    async def _all[Row: Base](self, statement: Select[Row]) -> list[Row]:
-        return list((await self._session.execute(statement)).scalars())
+    async def _all[Row: Base](self, statement: Select[Row], *, lock: bool = False) -> list[Row]:
+        return list((await self._session.execute(_locked(statement) if lock else statement)).scalars())
+
+
+class ConfigurationScopedRepository:
+    """Statements about one configuration of one owner, in its caller's session. Never commits."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+
+def _locked[Row](statement: Select[Row]) -> Select[Row]:
+    """Lock the rows until the transaction ends, and read them again where the session knows them already."""
+    return statement.with_for_update().execution_options(populate_existing=True)
 
 
 def page[Row](

@@ -43,9 +43,7 @@ class DecisionRepository[Row: ActionItem | OverlapGroup](Repository):
     async def get(self, owner_id: UUID, row_id: UUID, *, lock: bool = False) -> Row | None:
         """The owner's row. ``lock`` holds it until the transaction ends."""
         statement = select(self.model).where(self.model.owner_id == owner_id, self.model.id == row_id)
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def get_in_tenant(self, tenant_id: UUID, row_id: UUID) -> Row | None:
         """A row of anyone in the tenant, for callers who may see everyone's."""

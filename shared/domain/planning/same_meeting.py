@@ -18,6 +18,7 @@ from shared.domain.planning.modifications import modification_kind
 _A_DAY = timedelta(days=1)
 # How far a series may move its occurrences: to another day of the week.
 _SERIES_MOVES = timedelta(days=7)
+type _Node = tuple[str, str]
 
 
 class MatchStep(StrEnum):
@@ -374,9 +375,6 @@ def _intersecting(
         else:
             yield from ((row, item) for row in open_rows)
             open_events.append(item)
-
-
-type _Node = tuple[str, str]
 
 
 class _Parts:

@@ -26,7 +26,7 @@ from shared.schemas.action_items import (
 from shared.schemas.event_values import recorded_fields
 from shared.schemas.paging import Place, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.identity.ownership import readable_owner_of
 from shared.services.people.break_glass import note_use
 
@@ -50,8 +50,7 @@ class ActionItemService:
         ValidationFailed naming ``user_id`` (no person given) or ``cursor``.
         """
         after = _opened(query.cursor)
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
             if owner is None:
                 return Slice((), None)
@@ -67,8 +66,7 @@ class ActionItemService:
 
     async def get(self, caller: Caller, item_id: UUID) -> tuple[ActionItemResource, int]:
         """One item with both sides, and its version. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             items = ActionItemRepository(session)
             opened = await access.opened(session)
             scope = access.readable_owner

@@ -19,7 +19,7 @@ from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationF
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import has_other_admin
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.notifications.mail_senders import MailSenders
 
 
@@ -181,8 +181,7 @@ class ApprovalDecisions:
             raise NotFound("there is no such mailbox: an application has none")
         if assistant_id == person:
             raise Conflict("nobody is their own assistant", code="own_assistant")
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             effects = ApprovalEffects(session, self._audit, self._clock.now())
             await effects.approvals.name_assistant(caller.tenant_id, person, assistant_id, effects.now)
             await self._audit.record(
@@ -198,8 +197,7 @@ class ApprovalDecisions:
     async def _held(
         self, caller: Caller, approval_id: UUID, expected: ExpectedVersion, *, by_person: bool = False
     ) -> AsyncIterator[_Held]:
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             effects = ApprovalEffects(session, self._audit, self._clock.now())
             approval = await effects.approvals.get(caller.tenant_id, approval_id, lock=True)
             if approval is None:

@@ -67,7 +67,7 @@ class ApprovalEffects:
         approval.days, approval.ends_at = days, ends_at(self.now, days)
         approval.starts_at = None
         await self.opened(configuration, approval)
-        await self._changed(approval, "approved")
+        await self.record(approval, "approved")
         await self.tell_person(
             approval, texts.given(approval.id, owner.display_name, approval.purpose, approval.ends_at)
         )
@@ -90,7 +90,7 @@ class ApprovalEffects:
             approval.decided_by, approval.decided_at, approval.reason = by, self.now, reason
         if in_force:
             await self.close(approval.configuration_id, approval.tenant_id, state)
-        await self._changed(approval, str(state), {} if reason is None else {"reason": reason})
+        await self.record(approval, str(state), {} if reason is None else {"reason": reason})
         await self._tell(approval.owner_id, approval.tenant_id, texts.over(approval.id, _WHY_OVER[state]))
 
     async def close(self, configuration_id: UUID, tenant_id: UUID, state: ApprovalState) -> None:
@@ -103,10 +103,6 @@ class ApprovalEffects:
             if agreed:
                 await self.approvals.mask_record(configuration_id)
         await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
-
-    async def record(self, approval: MailboxApproval, what: str, changes: JsonObject) -> None:
-        """Count the version and audit it, on behalf of the person read."""
-        await self._changed(approval, what, changes)
 
     async def tell_person(self, approval: MailboxApproval, notice: Notice) -> None:
         """Notify the person read: in the product, or by mail if they are not a user."""
@@ -129,7 +125,7 @@ class ApprovalEffects:
         return starts_after_telling(told, self.now)
 
     async def require_told(self, approval: MailboxApproval, senders: MailSenders) -> None:
-        """When an undecided request may start: 7 days after the person read was notified."""
+        """Raise Conflict if the person read cannot be notified, neither in the product nor by mail."""
         if await self._person(approval) is not None:
             return
         if senders.of(approval.tenant_id) is None:
@@ -145,9 +141,9 @@ class ApprovalEffects:
         notice = texts.waits_for_admin(approval.id, objection=objection)
         await self._tell(approval.owner_id, approval.tenant_id, notice)
 
-    async def _changed(self, approval: MailboxApproval, what: str, changes: JsonObject | None = None) -> None:
-        approval.version += 1
-        approval.updated_at = self.now
+    async def record(self, approval: MailboxApproval, what: str, changes: JsonObject | None = None) -> None:
+        """Count the version and audit it, on behalf of the person read."""
+        approval.touch(self.now)
         await self.session.flush()
         person = await self._person(approval)
         after = {

@@ -10,7 +10,7 @@ from shared.database.repositories.approvals.mailbox_approvals import MailboxAppr
 from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
 from shared.schemas.paging import Position, Slice
-from shared.services.identity.access import NOBODY, Access
+from shared.services.identity.access import NOBODY, session_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ class ApprovalReading:
         self, caller: Caller, after: Position | None, limit: int, state: str | None
     ) -> Slice[MailboxApproval]:
         """Approvals in the order of their requests."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             approvals = MailboxApprovalRepository(session)
             seen_by = None
             if access.readable_owner is not None:
@@ -48,8 +47,7 @@ class ApprovalReading:
 
     async def get(self, caller: Caller, approval_id: UUID) -> MailboxApproval:
         """One approval that concerns the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             approvals = MailboxApprovalRepository(session)
             found = await approvals.get(caller.tenant_id, approval_id)
             if found is not None and access.readable_owner not in (None, found.owner_id):

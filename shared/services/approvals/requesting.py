@@ -22,7 +22,7 @@ from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, NotFound
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 
 
 class ApprovalRequests:
@@ -38,8 +38,7 @@ class ApprovalRequests:
 
         Raises NotFound. Raises Conflict if no approval is needed, or the person read was erased.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             configurations = ArchiveConfigurationRepository(session)
             found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
             held = found and await configurations.lock(caller.tenant_id, configuration_id)

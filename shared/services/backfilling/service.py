@@ -37,7 +37,7 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
 from shared.services.backfilling.ranges import enter_backfill, first_night
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.identity.ownership import readable_configuration, writable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.claims import FAILED_CLAIM_RETRY, JobClaims
@@ -74,8 +74,7 @@ class BackfillService:
 
     async def get(self, caller: Caller, configuration_id: UUID) -> BackfillView:
         """The backfill of a configuration that the caller may see. Raises NotFound."""
-        async with self._ports.database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._ports.database, caller) as (session, access):
             configuration = await readable_configuration(session, access, configuration_id)
             return await self._view(session, configuration)
 
@@ -108,8 +107,7 @@ class BackfillService:
         configuration.nightly_from = night
         if first < before:
             configuration.archive_from = first
-            configuration.version += 1
-            configuration.updated_at = now
+            configuration.touch(now)
         backfill, job = await enter_backfill(session, configuration, first, self._actor, now, starts_at=now)
         await self._audit(
             session,

@@ -23,7 +23,7 @@ from shared.schemas.paging import Place, Slice
 from shared.services.audit.recording import AuditWriter
 from shared.services.calendars.resolution import CalendarResolver, canonical_reference, read_reference
 from shared.services.calendars.store import CalendarStores
-from shared.services.identity.access import NOBODY, Access
+from shared.services.identity.access import NOBODY, Access, session_for
 
 _STORES: tuple[Store, ...] = ("outlook", "local")
 #: The store of a mailbox (object id), with the permission that the request has there.
@@ -125,8 +125,7 @@ class CalendarService:
 
     async def _uses(self, caller: Caller, mailbox_id: UUID) -> Uses:
         """The use of each calendar of the mailbox, by id, as far as the caller may know it."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             rows = await ArchiveConfigurationRepository(session).of_mailbox(
                 caller.tenant_id, mailbox_id, access.readable_owner
             )

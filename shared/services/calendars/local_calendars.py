@@ -18,7 +18,7 @@ from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.schemas.calendars import LocalCalendarUpdate
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class LocalCalendarService:
 
     async def get(self, caller: Caller, calendar_id: UUID) -> OwnedCalendar:
         """A calendar visible to the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             row = await LocalCalendarRepository(session).get(
                 caller.tenant_id, calendar_id, access.readable_owner
             )
@@ -55,8 +54,7 @@ class LocalCalendarService:
 
         Raises NotFound, PreconditionFailed, and Conflict if its owner has a local calendar of that name.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             calendars = LocalCalendarRepository(session)
             row = await calendars.lock(caller.tenant_id, calendar_id, access.writable_owner)
             if row is None:
@@ -80,8 +78,7 @@ class LocalCalendarService:
 
         Raises NotFound, PreconditionFailed, and Conflict while a configuration reads or writes it.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             calendars = LocalCalendarRepository(session)
             row = await calendars.get(caller.tenant_id, calendar_id, access.writable_owner)
             if row is None:

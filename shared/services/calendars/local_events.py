@@ -147,8 +147,7 @@ class LocalEventService:
                 before = _audited(row, named)
                 for column in changed:
                     setattr(row, column, given[column])
-                row.version += 1
-                row.updated_at = self._clock.now()
+                row.touch(self._clock.now())
                 changes = {"before": before, "after": _audited(row, named)}
                 await self._record(session, row, "updated", changes)
         return _resource(row, _shown(caller, row)), owner.id

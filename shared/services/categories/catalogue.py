@@ -16,7 +16,7 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.categories import LocalCategory
 from shared.database.models.users import User
-from shared.database.repositories.categories.categories import LocalCategoryRepository, touched
+from shared.database.repositories.categories.categories import LocalCategoryRepository
 from shared.database.repositories.categories.category_facts import CategoryFactsRepository
 from shared.domain.calendars.calendar_port import MasterCategory
 from shared.domain.categories.category import Category, parse_category
@@ -34,7 +34,7 @@ from shared.schemas.categories import (
 from shared.services.audit.recording import AuditWriter
 from shared.services.categories.naming import checked_name, name_key
 from shared.services.categories.scope import writable_person
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.identity.ownership import readable_person
 
 #: The number of categories that one call adds to Outlook's list. Each is a request of its own.
@@ -147,8 +147,7 @@ class CategoryCatalogue:
 
     async def get(self, caller: Caller, category_id: UUID, user_id: UUID | None) -> KnownCategory:
         """A category of our own, or of the person's Outlook. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             row = await LocalCategoryRepository(session).get(
                 caller.tenant_id, category_id, access.readable_owner
             )
@@ -272,7 +271,7 @@ class CategoryCatalogue:
         row.name = given.get("name", row.name)
         row.name_key = name_key(row.name)
         if (row.name, row.color) != (before.name, before.color):
-            touched(row, self._clock.now())
+            row.touch(self._clock.now())
             await session.flush()
             after = KnownCategory.of_ours(row)
             changes = {"before": _audited(before), "after": _audited(after)}
@@ -316,8 +315,7 @@ class CategoryCatalogue:
 
     async def _writer_of_one(self, caller: Caller, user_id: UUID | None) -> User:
         """As ``_writer``. A person without a mailbox has no such category either."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (_, access):
             if user_id is None and access.own is None:
                 raise _no_category()
             return await writable_person(access, user_id)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.categories import CategoryRuleRow
-from shared.database.repositories.categories.categories import CategoryRuleRepository, touched
+from shared.database.repositories.categories.categories import CategoryRuleRepository
 from shared.domain.categories.suggestions import trait_key
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
@@ -18,7 +18,7 @@ from shared.schemas.paging import Position, Slice
 from shared.services.audit.recording import AuditWriter
 from shared.services.categories.naming import checked_category
 from shared.services.categories.scope import writable_person
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.identity.ownership import readable_person
 from shared.services.operation.person_limits import refuse_category_rule
 from shared.services.operation.system_settings import SystemSettings
@@ -47,8 +47,7 @@ class CategoryRules:
 
     async def get(self, caller: Caller, rule_id: UUID) -> CategoryRuleRow:
         """One rule visible to the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             row = await CategoryRuleRepository(session).get(caller.tenant_id, rule_id, access.readable_owner)
         if row is None:
             raise _no_rule()
@@ -100,7 +99,7 @@ class CategoryRules:
                 setattr(row, field, value)
             after = _audited(row)
             if after != before:
-                touched(row, self._clock.now())
+                row.touch(self._clock.now())
                 await session.flush()
                 await self._record(session, row, "updated", {"before": before, "after": after})
         return row

@@ -43,7 +43,7 @@ from shared.schemas.paging import Slice
 from shared.services.categories.attention import AMBIGUOUS_FIRST, after_of, place_of
 from shared.services.categories.reports import issue_resources, labels_of
 from shared.services.categories.scope import read_scope
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.settings import MOST_CATEGORY_RULES, Settings
 
 #: The latest events that share a trait with the requested ones. Older ones say less.
@@ -88,8 +88,7 @@ class CategorySuggestions:
         return SuggestedEvents(items=items, next=found.next_cursor)
 
     async def _one(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvent:
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             appointments = AppointmentRepository(session)
             if query.appointment_id is None:
                 raise RuntimeError("an appointment is asked for")

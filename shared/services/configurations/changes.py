@@ -199,8 +199,7 @@ class ConfigurationChanges:
         if not changed:
             return
         configuration = found.configuration
-        configuration.version += 1
-        configuration.updated_at = self._clock.now()
+        configuration.touch(self._clock.now())
         await session.flush()
         changes: dict[str, Any] = {"before": {name: before[name] for name in changed}}
         if after:

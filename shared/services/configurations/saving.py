@@ -40,7 +40,7 @@ from shared.services.calendars.resolution import (
     read_reference,
 )
 from shared.services.calendars.store import BothCalendars
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.identity.ownership import readable_configuration
 from shared.services.operation.person_limits import refuse_configuration
 from shared.services.operation.system_settings import SystemSettings, TenantSettings
@@ -85,8 +85,7 @@ class ArchiveConfigurationService:
         and LimitReached. Raises ArchiveInUse if another configuration has the same source and archive. Raises
         Conflict (name taken, default taken, calendar in another role, user deactivated).
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (_, access):
             owner = await access.writable_user(wanted.user_id)
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
@@ -99,8 +98,7 @@ class ArchiveConfigurationService:
 
     async def get(self, caller: Caller, configuration_id: UUID) -> ScheduledConfiguration:
         """A configuration visible to the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             configuration = await readable_configuration(session, access, configuration_id)
             jobs = await JobRepository(session).of_configurations(caller.tenant_id, [configuration_id])
             return ScheduledConfiguration(configuration, jobs[configuration_id])
@@ -112,8 +110,7 @@ class ArchiveConfigurationService:
 
         Raises NotFound for a user that is not visible to the caller.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             owner_id = access.readable_owner
             if user_id is not None:
                 owner_id = (await access.readable_user(user_id)).id

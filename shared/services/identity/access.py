@@ -1,6 +1,8 @@
 """What a caller may access, checked inside the transaction (domain.md 1; design.md, Who may)."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +12,9 @@ from shared.database.repositories.identity.users import UserRepository
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller, require_active
 from shared.errors import NotFound
+
+if TYPE_CHECKING:
+    from shared.database.engine import Database
 
 #: Owns nothing: the scope of an application or a caller without a user row (design.md, Who may).
 NOBODY = UUID(int=0)
@@ -82,6 +87,13 @@ class Access:
         if user is None:
             raise NotFound("there is no such user")
         return user
+
+
+@asynccontextmanager
+async def session_for(database: "Database", caller: Caller) -> AsyncIterator[tuple[AsyncSession, Access]]:
+    """A transaction, and what the caller may access in it. Raises as ``Access.of``."""
+    async with database.session() as session:
+        yield session, await Access.of(session, caller)
 
 
 async def reads_own(session: AsyncSession, access: Access, configuration_id: UUID) -> bool:

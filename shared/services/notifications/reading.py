@@ -16,7 +16,7 @@ from shared.errors import NotFound
 from shared.schemas.notifications import NotificationListQuery
 from shared.schemas.paging import Position, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import NOBODY, Access
+from shared.services.identity.access import NOBODY, Access, session_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ class NotificationService:
             if before != read:
                 now = self._clock.now()
                 row.read_at = now if read else None
-                row.version += 1
-                row.updated_at = now
+                row.touch(now)
                 await session.flush()
                 await self._audit.record(
                     session,
@@ -81,8 +80,7 @@ class NotificationService:
 
         A caller who is neither a user nor an Admin has none.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             addressee = _of(access)
             marked = await NotificationRepository(session).mark_read(addressee, until, self._clock.now())
             own = access.own.id if access.own is not None else None

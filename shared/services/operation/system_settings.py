@@ -18,7 +18,7 @@ from shared.domain.identity.first_sign_in import FirstSignIn
 from shared.domain.json_object import JsonObject
 from shared.schemas.system import SystemSettingsUpdate
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.settings import Settings
 
 #: Another instance's change is visible after this time at the latest, this instance's own at once.
@@ -107,8 +107,7 @@ class SystemSettings:
 
     async def get(self, caller: Caller) -> SettingsInForce:
         """The settings of the caller's tenant, read again."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             row = await SystemSettingRepository(session).get(caller.tenant_id)
         return self._in_force(row)
 
@@ -116,8 +115,7 @@ class SystemSettings:
         self, caller: Caller, wanted: SystemSettingsUpdate, expected: ExpectedVersion
     ) -> SettingsInForce:
         """Set what is given. None restores the default. Raises PreconditionFailed."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             row = await SystemSettingRepository(session).lock(caller.tenant_id)
             expected.check(row.version)
             given = wanted.model_dump(mode="json", include=wanted.model_fields_set)

@@ -12,7 +12,7 @@ from shared.errors import Conflict, Forbidden, NotFound
 from shared.schemas.paging import Position, Slice
 from shared.schemas.tenants import TenantCreate, TenantUpdate
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.identity.further_tenants import FurtherTenants
 from shared.settings import Settings
 
@@ -47,8 +47,7 @@ class TenantService:
             created_at=now,
             updated_at=now,
         )
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             await TenantRepository(session).add(tenant)
             changes = {"after": {"tenant": str(tenant.id), "active": True}}
             await self._audit.record(session, "tenant.added", "tenant", tenant.id, changes)
@@ -58,8 +57,7 @@ class TenantService:
     async def get(self, caller: Caller, tenant_id: UUID) -> Tenant:
         """One further tenant. Raises Forbidden and NotFound."""
         self._require_home(caller)
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             tenant = await TenantRepository(session).get(tenant_id)
         if tenant is None:
             raise NotFound("there is no such tenant")
@@ -68,8 +66,7 @@ class TenantService:
     async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[Tenant]:
         """Further tenants in the order they were added. Raises Forbidden."""
         self._require_home(caller)
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             rows = await TenantRepository(session).list(after, limit + 1)
         return Slice.cut(rows, limit, lambda tenant: Position(tenant.created_at, tenant.id))
 
@@ -81,8 +78,7 @@ class TenantService:
         Raises Forbidden, NotFound and PreconditionFailed.
         """
         self._require_home(caller)
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             tenant = await TenantRepository(session).get(tenant_id, lock=True)
             if tenant is None:
                 raise NotFound("there is no such tenant")
@@ -92,8 +88,7 @@ class TenantService:
             if before:
                 for name in before:
                     setattr(tenant, name, given[name])
-                tenant.version += 1
-                tenant.updated_at = self._clock.now()
+                tenant.touch(self._clock.now())
                 changes = {
                     "before": {_audited(name): before[name] for name in before},
                     "after": {_audited(name): given[name] for name in before},

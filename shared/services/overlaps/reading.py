@@ -26,7 +26,7 @@ from shared.schemas.overlaps import (
 )
 from shared.schemas.paging import Position, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.identity.ownership import readable_owner_of
 from shared.services.people.break_glass import note_use
 
@@ -45,8 +45,7 @@ class OverlapService:
         ValidationFailed naming ``user_id`` (no person given) or ``cursor``.
         """
         after = query.after
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
             if owner is None:
                 return Slice((), None)
@@ -65,8 +64,7 @@ class OverlapService:
 
     async def get(self, caller: Caller, group_id: UUID) -> tuple[OverlapResource, int]:
         """One group with its events, and its version. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             groups = OverlapGroupRepository(session)
             opened = await access.opened(session)
             scope = access.readable_owner

@@ -17,7 +17,7 @@ from shared.domain.notifications.notification import Notice, Recipient
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.schemas.paging import Position, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 
 
 class BreakGlass:
@@ -37,8 +37,7 @@ class BreakGlass:
         if admin is None:
             raise Forbidden("an emergency access is for a person to open", code="person_needed")
         now = self._clock.now()
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             # Of two concurrent requests, the second finds the access of the first.
             user = await access.locked_user(user_id)
             if user.object_id == admin:
@@ -67,8 +66,7 @@ class BreakGlass:
 
     async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[BreakGlassAccess]:
         """Accesses in the order they were opened: the tenant's, or those to the caller's events."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             rows = await BreakGlassRepository(session).list(
                 caller.tenant_id, access.readable_owner, after, limit + 1
             )
@@ -76,8 +74,7 @@ class BreakGlass:
 
     async def get(self, caller: Caller, access_id: UUID) -> BreakGlassAccess:
         """An access visible to the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             found = await BreakGlassRepository(session).get(
                 caller.tenant_id, access_id, access.readable_owner
             )
@@ -88,8 +85,7 @@ class BreakGlass:
     async def close(self, caller: Caller, access_id: UUID, expected: ExpectedVersion) -> BreakGlassAccess:
         """End an access early, by any Admin. One that is over stays unchanged. Raises NotFound."""
         now = self._clock.now()
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             found = await BreakGlassRepository(session).get(
                 caller.tenant_id, access_id, access.writable_owner, lock=True
             )

@@ -189,8 +189,7 @@ class BulkAddService:
             await refuse_erased(session, user)
             if not user.active:
                 user.active, user.offboarded_at = True, None
-                user.version += 1
-                user.updated_at = self._clock.now()
+                user.touch(self._clock.now())
                 await self._audit_of(session, user, "user.updated", {"active": True})
         return replace(entry, outcome=BulkOutcome.REACTIVATED)
 

@@ -19,7 +19,7 @@ from shared.errors import Conflict, NotFound
 from shared.schemas.paging import PageQuery, Position, Slice
 from shared.schemas.people import ErasureListQuery
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.people.export_files import folders_of
 from shared.services.people.leaving import Leaving
 from shared.storage import Storage
@@ -42,8 +42,7 @@ class UserErasureService:
         (``erasure_open``).
         """
         files = await self._count_files(user_id)
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             await access.writable_user(user_id)
             user = await self._locked(session, caller, user_id)
             await refuse_blocked(session, user)
@@ -71,15 +70,13 @@ class UserErasureService:
 
     async def get(self, caller: Caller, erasure_id: UUID) -> UserErasure:
         """An erasure of the tenant. Raises NotFound."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             return await _found(session, caller, erasure_id)
 
     async def search(self, caller: Caller, query: ErasureListQuery) -> Slice[UserErasure]:
         """Erasures in the tenant, newest first. Raises ValidationFailed naming ``cursor``."""
         after = query.after
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             wanted = ErasureFilter(
                 confirmer=caller.actor,
                 confirmer_id=access.own.id if access.own is not None else None,
@@ -109,8 +106,7 @@ class UserErasureService:
         Raises NotFound, and Conflict with the reason: ``second_admin_needed`` for the Admin who requested it,
         within 7 days, ``erasure_blocked``, ``erasure_over``, or ``own_account``.
         """
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             erasure = await _found(session, caller, erasure_id, lock=True)
             if erasure.state in (ErasureState.COMPLETED, ErasureState.WITHDRAWN):
                 raise Conflict(f"the erasure is {erasure.state}", code="erasure_over")
@@ -131,8 +127,7 @@ class UserErasureService:
 
     async def withdraw(self, caller: Caller, erasure_id: UUID) -> UserErasure:
         """Withdraw the request. Raises NotFound, and Conflict once it has begun (``erasure_begun``)."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             erasure = await _found(session, caller, erasure_id, lock=True)
             if erasure.state == ErasureState.WITHDRAWN:
                 return erasure

@@ -20,7 +20,7 @@ from shared.domain.people.departure import ExportState
 from shared.errors import Conflict, Forbidden, NotFound, Unavailable
 from shared.schemas.paging import PageQuery, Position, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import NOBODY, Access
+from shared.services.identity.access import NOBODY, session_for
 from shared.services.operation.driving import LOOKED_AFTER_EVERY
 from shared.services.operation.person_limits import refuse_export
 from shared.services.operation.system_settings import SystemSettings
@@ -90,8 +90,7 @@ class UserExportService:
         _ = self._storage
         in_force = await self._system_settings.of(caller.tenant_id)
         now = self._clock.now()
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             # Of two concurrent requests, the second waits for the first and finds its export.
             user = await access.locked_user(user_id)
             exports = UserExportRepository(session)
@@ -123,8 +122,7 @@ class UserExportService:
 
     async def get(self, caller: Caller, export_id: UUID) -> UserExport:
         """An export of the caller, or for an Admin, of anyone in the tenant. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             export = await UserExportRepository(session).get(
                 caller.tenant_id, export_id, access.writable_owner
             )
@@ -135,8 +133,7 @@ class UserExportService:
     async def of_person(self, caller: Caller, user_id: UUID, query: PageQuery) -> Slice[UserExport]:
         """A person's exports, newest first. Raises NotFound, and ValidationFailed naming ``cursor``."""
         after = query.after
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             owner = await access.writable_user(user_id)
             rows = await UserExportRepository(session).of_person(
                 caller.tenant_id,

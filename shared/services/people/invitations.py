@@ -14,7 +14,7 @@ from shared.errors import Conflict, NotFound
 from shared.schemas.invitations import InvitationCreate
 from shared.schemas.paging import Position, Slice
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 
 
 class InvitationService:
@@ -39,8 +39,7 @@ class InvitationService:
             created_at=now,
             closed_at=None,
         )
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             if await UserRepository(session).get_by_address(caller.tenant_id, wanted.address) is not None:
                 raise Conflict("this person is a user already", code="already_exists")
             invitations = InvitationRepository(session)
@@ -53,8 +52,7 @@ class InvitationService:
 
     async def get(self, caller: Caller, invitation_id: UUID) -> Invitation:
         """An invitation of the caller's tenant. Raises NotFound."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             invitation = await InvitationRepository(session).get(caller.tenant_id, invitation_id)
         if invitation is None:
             raise NotFound("there is no such invitation")
@@ -65,15 +63,13 @@ class InvitationService:
     ) -> Slice[Invitation]:
         """Invitations in the order they were made. With ``state``, only those in that state."""
         wanted = InvitationState(state) if state else None
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             rows = await InvitationRepository(session).list(caller.tenant_id, after, limit + 1, wanted)
         return Slice.cut(rows, limit, lambda invitation: Position(invitation.created_at, invitation.id))
 
     async def revoke(self, caller: Caller, invitation_id: UUID) -> Invitation:
         """Revoke an open invitation. Raises NotFound, and Conflict for one that was accepted."""
-        async with self._database.session() as session:
-            await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, _):
             invitation = await InvitationRepository(session).get(caller.tenant_id, invitation_id, lock=True)
             if invitation is None:
                 raise NotFound("there is no such invitation")

@@ -46,8 +46,7 @@ class Leaving:
         deactivated = user.active
         if deactivated:
             user.active = False
-            user.version += 1
-            user.updated_at = self._clock.now()
+            user.touch(self._clock.now())
         return Stopped(cancelled + late[0], ending + late[1], len(ended), len(paused), deactivated)
 
     async def _stop_runs(

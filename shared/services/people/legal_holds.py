@@ -11,7 +11,7 @@ from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.people.users import refuse_erased
 
 
@@ -25,8 +25,7 @@ class LegalHoldService:
 
     async def get(self, caller: Caller, user_id: UUID) -> User:
         """The person on hold. Raises NotFound for a missing person or hold."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (_, access):
             user = await access.writable_user(user_id)
         if not user.legal_hold:
             raise NotFound("there is no such legal hold")
@@ -34,8 +33,7 @@ class LegalHoldService:
 
     async def set(self, caller: Caller, user_id: UUID, reason: str, expected: ExpectedVersion) -> User:
         """Set it, or change its reason. Raises NotFound, PreconditionFailed; Conflict in an erasure."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             user = await access.locked_user(user_id, expected)
             await refuse_erased(session, user)
             if user.legal_hold_reason != reason:
@@ -46,8 +44,7 @@ class LegalHoldService:
 
     async def lift(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> None:
         """Lift it. Raises NotFound for a missing person or hold, and PreconditionFailed."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             user = await access.locked_user(user_id, expected)
             if not user.legal_hold:
                 raise NotFound("there is no such legal hold")
@@ -55,8 +52,7 @@ class LegalHoldService:
             await self._changed(session, user, "user.legal_hold_lifted", reason)
 
     async def _changed(self, session: AsyncSession, user: User, action: str, reason: str | None) -> None:
-        user.version += 1
-        user.updated_at = self._clock.now()
+        user.touch(self._clock.now())
         await session.flush()
         # Text about a person is personal, so it is encrypted with their key.
         await self._audit.record(session, action, "user", user.id, {"note": reason}, on_behalf_of=user.id)

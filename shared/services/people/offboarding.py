@@ -13,7 +13,7 @@ from shared.domain.expected_version import ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.errors import Conflict
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import session_for
 from shared.services.people.leaving import Leaving, Stopped
 
 
@@ -42,8 +42,7 @@ class OffboardingService:
         A run in progress reconciles what it sent and ends before its next batch. Raises NotFound,
         PreconditionFailed, and Conflict for Admins who would lock themselves out.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             user = await access.locked_user(user_id, expected)
             if caller.is_person(user.object_id):
                 raise Conflict("nobody offboards their own account", code="own_account")
@@ -57,8 +56,7 @@ class OffboardingService:
             if first:
                 user.offboarded_at = self._clock.now()
                 if not stopped.deactivated:
-                    user.version += 1
-                    user.updated_at = user.offboarded_at
+                    user.touch(user.offboarded_at)
             if first or overlaps or items or stopped != Stopped(0, 0, 0, 0, deactivated=False):
                 await session.flush()
                 changes = {

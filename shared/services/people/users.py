@@ -17,7 +17,7 @@ from shared.errors import Conflict, FieldError, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
 from shared.schemas.users import UserCreate, UserListQuery, UserUpdate
 from shared.services.audit.recording import AuditWriter
-from shared.services.identity.access import Access
+from shared.services.identity.access import Access, session_for
 from shared.services.people.new_users import new_user
 
 
@@ -62,8 +62,7 @@ class UserService:
 
     async def get(self, caller: Caller, user_id: UUID) -> User:
         """A user visible to the caller. Raises NotFound."""
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (_, access):
             return await access.readable_user(user_id)
 
     async def update(
@@ -73,8 +72,7 @@ class UserService:
 
         Raises NotFound, PreconditionFailed, and Conflict for Admins who would lock themselves out.
         """
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             user = await access.locked_user(user_id, expected)
             given = wanted.given()
             if given.get("active") is False and caller.is_person(user.object_id):
@@ -87,8 +85,7 @@ class UserService:
                     setattr(user, name, given[name])
                 if user.active:
                     user.offboarded_at = None
-                user.version += 1
-                user.updated_at = self._clock.now()
+                user.touch(self._clock.now())
                 changes = {"before": before, "after": {name: given[name] for name in before}}
                 await self._audit.record(
                     session, "user.updated", "user", user.id, changes, on_behalf_of=user.id
@@ -101,8 +98,7 @@ class UserService:
         Raises ValidationFailed naming ``cursor``.
         """
         after = query.after
-        async with self._database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._database, caller) as (session, access):
             rows = await UserRepository(session).list(
                 caller.tenant_id,
                 after,

@@ -233,8 +233,7 @@ class RebuildRequests:
             configuration.archive_calendar_name = calendar.name
             configuration.archive_gone_since = configuration.archive_gone_since or now
             configuration.rebuilding_name = None
-            configuration.version += 1
-            configuration.updated_at = now
+            configuration.touch(now)
             await session.flush()
             changes = {
                 "before": {"archive_calendar_id": former.calendar_id},

@@ -32,7 +32,7 @@ from shared.services.approvals.objections import objection_to
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.masked_reading import masked
-from shared.services.identity.access import Access, reads_own, viewing_as
+from shared.services.identity.access import Access, reads_own, session_for, viewing_as
 from shared.services.identity.ownership import readable_configuration
 from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
@@ -94,8 +94,7 @@ class VerificationService:
         An open verification of the same window is returned instead. Raises NotFound, ValidationFailed naming
         the window's fields, and Conflict if another window is being verified.
         """
-        async with self._ports.database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._ports.database, caller) as (session, access):
             configurations = ArchiveConfigurationRepository(session)
             found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
             held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
@@ -120,8 +119,7 @@ class VerificationService:
 
     async def reads_own(self, caller: Caller, verification: Verification) -> bool:
         """Whether the caller is the person whose events it compares. Raises as ``get`` does."""
-        async with self._ports.database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._ports.database, caller) as (session, access):
             return await reads_own(session, access, verification.configuration_id)
 
     async def findings(
@@ -336,8 +334,7 @@ class VerificationService:
         self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
     ) -> Slice[Verification]:
         """Verifications of a configuration, newest first. Raises NotFound."""
-        async with self._ports.database.session() as session:
-            access = await Access.of(session, caller)
+        async with session_for(self._ports.database, caller) as (session, access):
             await readable_configuration(session, access, configuration_id)
             await reads_own(session, access, configuration_id)
             rows = await VerificationRepository(session).of_configuration(

@@ -7,11 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
-from shared.database.repositories.categories.categories import (
-    CategoryRuleRepository,
-    LocalCategoryRepository,
-    touched,
-)
+from shared.database.repositories.categories.categories import CategoryRuleRepository, LocalCategoryRepository
 from tests.support.factories import START, TENANT, Factory
 
 OTHER_TENANT = uuid.uuid4()
@@ -77,6 +73,6 @@ async def test_rules_come_in_pages_of_their_owner(session: AsyncSession, make: F
 
 async def test_a_change_is_counted(session: AsyncSession, make: Factory) -> None:
     rule = await make.category_rule((await make.user()).id)
-    touched(rule, START)
+    rule.touch(START)
     await session.flush()
     assert (rule.version, rule.updated_at) == (2, START)

@@ -150,9 +150,8 @@ class ActionItemRepository(DecisionRepository[ActionItem]):
                 ActionItem.about == about,
                 ActionItem.status == ActionItemStatus.OPEN,
             )
-            .order_by(ActionItem.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            .order_by(ActionItem.id),
+            lock=True,
         )
 
     async def answer(

@@ -7,9 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import ConfigurationScopedRepository, json_text
 from shared.domain.action_items.items import ActionItemStatus, Answer, CloseReason, Question, Side, kind_of
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.runs.archived_event import ArchivedEventState
@@ -207,12 +206,8 @@ class StoredItem:
         return self.status is ActionItemStatus.OPEN
 
 
-class PlanItemRepository:
+class PlanItemRepository(ConfigurationScopedRepository):
     """The action items of one configuration of one owner."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def live(self, start: datetime, end: datetime, questions: Collection[Question]) -> list[StoredItem]:
         """Items of these questions that touch ``[start, end)`` and are open or not carried out yet."""

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.action_items.plan_items import ItemEvent
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import ConfigurationScopedRepository, json_text
 from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about, kind_of
 from shared.domain.planning.series_reset import Difference, KnownReset, Occurrence, Span, Standing
 
@@ -156,12 +155,8 @@ class ShownReset:
         ]
 
 
-class SeriesItemRepository:
+class SeriesItemRepository(ConfigurationScopedRepository):
     """The items of changed series of one configuration of one owner."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def stored(self) -> list[StoredReset]:
         """Items that are open or decided, one for each series."""

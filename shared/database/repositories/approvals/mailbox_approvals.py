@@ -35,9 +35,7 @@ class MailboxApprovalRepository(Repository):
         statement = select(MailboxApproval).where(
             MailboxApproval.tenant_id == tenant_id, MailboxApproval.id == approval_id
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def list(
         self,
@@ -81,10 +79,10 @@ class MailboxApprovalRepository(Repository):
         """The approval in force, also if objected, or with ``requested`` the open request. Locked."""
         states = (ApprovalState.REQUESTED,) if requested else _IN_FORCE
         return await self._one(
-            select(MailboxApproval)
-            .where(MailboxApproval.configuration_id == configuration_id, MailboxApproval.state.in_(states))
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            select(MailboxApproval).where(
+                MailboxApproval.configuration_id == configuration_id, MailboxApproval.state.in_(states)
+            ),
+            lock=True,
         )
 
     async def open_of_person(self, tenant_id: UUID, person_id: UUID) -> Sequence[MailboxApproval]:
@@ -96,9 +94,8 @@ class MailboxApprovalRepository(Repository):
                 MailboxApproval.person_id == person_id,
                 MailboxApproval.state.in_(_OPEN),
             )
-            .order_by(MailboxApproval.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            .order_by(MailboxApproval.id),
+            lock=True,
         )
 
     async def given_to(self, tenant_id: UUID, object_id: UUID) -> Sequence[MailboxApproval]:

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.prepared import PreparedWrite
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import ConfigurationScopedRepository, json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.event_content import ContentChanges
 from shared.domain.json_object import JsonObject
@@ -226,12 +225,8 @@ class EditDraft(NamedTuple):
     changes: ContentChanges
 
 
-class ArchiveOperationRepository:
+class ArchiveOperationRepository(ConfigurationScopedRepository):
     """The ``archive_operations`` table of one configuration of one owner."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def clear_unsent(self, run_id: UUID) -> None:
         """Delete an unfinished plan, so that planning can start again."""

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import ConfigurationScopedRepository, json_text
 from shared.domain.events.source_event import generation_key
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
@@ -201,12 +200,8 @@ class NewMapRow(TypedDict):
     entered_by: str
 
 
-class ArchivedEventRepository:
+class ArchivedEventRepository(ConfigurationScopedRepository):
     """The ``archived_events`` table of one configuration of one owner."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def _map_rows(self, statement: Any, **parameters: Any) -> list[MapRow]:
         result = await self._session.execute(statement, self._scope | parameters)

@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.write_results import record_insert
+from shared.database.repositories.base import ConfigurationScopedRepository
 from shared.domain.appointments.appointment_record import AppointmentRecord
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
@@ -91,12 +91,8 @@ class LostCopy:
     busy: bool
 
 
-class LostCopyRepository:
+class LostCopyRepository(ConfigurationScopedRepository):
     """The lost copies of one owner's configuration."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def lose_all(self, now: datetime) -> int:
         """Mark every copy as lost with the archive calendar. Returns how many writes became obsolete.

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archived_events import MAP_COLUMNS, MapRow
+from shared.database.repositories.base import ConfigurationScopedRepository
 
 _OPEN = """EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id
                      AND o.state IN ('planned', 'sent'))"""
@@ -54,12 +54,8 @@ class ElsewhereRow(NamedTuple):
     busy: bool
 
 
-class SharedArchiveRepository:
+class SharedArchiveRepository(ConfigurationScopedRepository):
     """The rows of an owner's configurations that share the archive calendar of one of them."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def elsewhere(self, source_ids: Sequence[str]) -> dict[str, ElsewhereRow]:
         """Rows with a copy that the other configurations have for these sources, by source id."""

@@ -6,10 +6,10 @@ from typing import TypedDict
 from uuid import UUID
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.prepared import PreparedWrite
 from shared.database.repositories.archiving.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
+from shared.database.repositories.base import ConfigurationScopedRepository
 from shared.domain.appointments.appointment_record import RECORD_COLUMNS
 
 # Operations of a version before modifications do not have them.
@@ -129,12 +129,8 @@ class ResultRow(TypedDict):
     revision: str | None
 
 
-class WriteResultRepository:
+class WriteResultRepository(ConfigurationScopedRepository):
     """The results of one configuration's operations, of one owner, in all tables that they change."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def record(
         self, run_id: UUID, rows: Sequence[ResultRow], now: datetime, *, written: int = 0

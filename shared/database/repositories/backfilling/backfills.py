@@ -22,17 +22,14 @@ class BackfillRepository(Repository):
         statement = select(Backfill).where(
             Backfill.owner_id == owner_id, Backfill.configuration_id == configuration_id
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, Backfill]:
         """The backfills of configurations of several owners, by configuration, all locked."""
         found = await self._all(
             select(Backfill)
             .where(Backfill.configuration_id.in_(configuration_ids))
-            .order_by(Backfill.configuration_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            .order_by(Backfill.configuration_id),
+            lock=True,
         )
         return {backfill.configuration_id: backfill for backfill in found}

@@ -66,8 +66,7 @@ class LocalCalendarRepository(Repository):
     async def rename(self, calendar: LocalCalendar, name: str, key: str, now: datetime) -> None:
         """Rename it. Raises AlreadyExists if its owner has one of that name."""
         calendar.name, calendar.name_key = name, key
-        calendar.version += 1
-        calendar.updated_at = now
+        calendar.touch(now)
         await self._insert(calendar)
 
     async def delete(self, owner_id: UUID, calendar_id: UUID) -> int:

@@ -47,9 +47,7 @@ class LocalEventRepository(Repository):
         statement = select(LocalEvent).where(
             LocalEvent.calendar_id == calendar_id, LocalEvent.id == event_id, _open()
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def window(
         self, calendar_id: UUID, start: datetime, end: datetime, after: Keyset | None, limit: int

@@ -1,7 +1,6 @@
 """Our own categories and the rules for applying them, always of one owner or one tenant."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, delete, select
@@ -79,9 +78,3 @@ def _of_owner[Row: (LocalCategory, CategoryRuleRow)](
     if lock:
         statement = statement.with_for_update(of=model)
     return statement.execution_options(populate_existing=lock)
-
-
-def touched(row: LocalCategory | CategoryRuleRow, now: datetime) -> None:
-    """Count a change of the row."""
-    row.version += 1
-    row.updated_at = now

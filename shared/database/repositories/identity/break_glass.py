@@ -24,9 +24,7 @@ class BreakGlassRepository(Repository):
         statement = select(BreakGlassAccess).where(
             *_scope(tenant_id, owner_id), BreakGlassAccess.id == access_id
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def list(
         self, tenant_id: UUID, owner_id: UUID | None, after: Keyset | None, limit: int

@@ -24,9 +24,7 @@ class InvitationRepository(Repository):
         statement = select(Invitation).where(
             Invitation.tenant_id == tenant_id, Invitation.id == invitation_id
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def list(
         self, tenant_id: UUID, after: Keyset | None, limit: int, state: InvitationState | None = None
@@ -48,9 +46,8 @@ class InvitationRepository(Repository):
                 func.lower(Invitation.address).in_(addresses),
             )
             .order_by(Invitation.created_at, Invitation.id)
-            .limit(1)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            .limit(1),
+            lock=True,
         )
 
     async def close_expired(self, tenant_id: UUID, address: str, now: datetime) -> None:

@@ -19,9 +19,7 @@ class TenantRepository(Repository):
     async def get(self, tenant_id: UUID, *, lock: bool = False) -> Tenant | None:
         """A further tenant, active or not. ``lock`` holds it until the transaction ends."""
         statement = select(Tenant).where(Tenant.id == tenant_id)
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def active_ids(self) -> frozenset[UUID]:
         """Every tenant whose people have access."""

@@ -53,9 +53,7 @@ class JobRepository(Repository):
         statement = select(Job).where(
             Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def hold(self, owner_id: UUID, configuration_id: UUID) -> None:
         """Lock all jobs of the configuration until the transaction ends.

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import ConfigurationScopedRepository, json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.json_object import JsonObject
 from shared.domain.overlaps.status import OverlapStatus
@@ -238,12 +237,8 @@ class StatusRow(TypedDict):
     version: int
 
 
-class OverlapMemberRepository:
+class OverlapMemberRepository(ConfigurationScopedRepository):
     """``overlap_groups`` and ``overlap_members`` of one configuration of one owner, for its plans."""
-
-    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
-        self._session = session
-        self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def known(self, keys: Sequence[str]) -> dict[str, Membership]:
         """The memberships of these source keys in groups that are not over."""

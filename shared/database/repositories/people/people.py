@@ -235,9 +235,8 @@ class LeavingRepository(Repository):
         return await self._all(
             select(ArchiveRun)
             .where(ArchiveRun.owner_id == owner_id, ArchiveRun.state.in_(_OPEN_RUNS))
-            .order_by(ArchiveRun.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            .order_by(ArchiveRun.id),
+            lock=True,
         )
 
     async def any_open_run(self, owner_id: UUID) -> bool:

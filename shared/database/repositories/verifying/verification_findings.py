@@ -316,9 +316,7 @@ class VerificationFindingRepository(Repository):
         statement = select(VerificationFinding).where(
             VerificationFinding.verification_id == verification_id, VerificationFinding.id == finding_id
         )
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return await self._one(statement)
+        return await self._one(statement, lock=lock)
 
     async def of_run(self, run_id: UUID, *, lock: bool = False) -> list[VerificationFinding]:
         """The findings that a run must put back."""
