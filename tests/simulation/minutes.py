@@ -90,6 +90,8 @@ class _Meeting:
     """One meeting's spans: at each moment in the source, and of its copies that count."""
 
     at: list[list[Span]] = field(default_factory=list)
+    #: The most occurrences of one date (UTC) that a moment showed.
+    days: Counter[str] = field(default_factory=Counter)
     copies: list[Span] = field(default_factory=list)
     #: Spans whose copies count no time (domain.md 2.18): cancelled, declined, or left out by a decision.
     idle: list[Span] = field(default_factory=list)
@@ -147,6 +149,14 @@ class Minutes:
                 self._entries.add((span[0] - _NEAR_MINUTES, span[1] + _NEAR_MINUTES))
         for number, items in found.items():
             self._meetings[number].at.append([span for span, _ in items])
+        shown = Counter(
+            (meeting_of(item), item["originalStart"][:10])
+            for item in (*moment.source, *moment.elsewhere)
+            if item["type"] in ("occurrence", "exception")
+        )
+        for (number, day), times in shown.items():
+            days = self._meetings[number].days
+            days[day] = max(days[day], times)
 
     def _doubled(self, number: int, meeting: _Meeting) -> list[str]:
         if number in self._past.touched:
@@ -159,7 +169,9 @@ class Minutes:
             allowed = max((_height(spans, minute) for spans in meeting.at), default=0)
             # Two of one series may meet where one was moved after the other had ended.
             alike = max(Counter(each for each in copies if each[0] <= minute < each[1]).values())
-            if min(covered, alike) > max(allowed, 1 if most > 1 else 0) and not (
+            # So may those of one date, of which a series moved one on after it was archived.
+            on_day = meeting.days[f"{datetime.fromtimestamp(minute * 60, UTC):%Y-%m-%d}"]
+            if min(covered, alike) > max(allowed, 1 if most > 1 else 0, on_day) and not (
                 covered <= most and _height(self._entries, minute)
             ):
                 what = f"{covered} times, its calendar did {allowed} times"

@@ -113,6 +113,11 @@ class SourceMatcher:
         found = await read_sources(self._ports, self._context, ids, self.unread)
         return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
 
+    @property
+    def _formers(self) -> set[str]:
+        """Representatives that an unchanged duplicate survives: known by their invitation alone (2.16 a)."""
+        return {former for former, _ in self._inherited.values()}
+
     def is_open(self, row: MapRow) -> bool:
         """Whether the row's event, or the time at which it was last seen, could not be read."""
         return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
@@ -159,12 +164,15 @@ class SourceMatcher:
         rows = await self._unmet(met) if new or self.doubts.rows else {}
         events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
-        gone = {each.facts.key: each for each in found}
+        # A copy that an unchanged duplicate inherits causes no question (domain.md 2.9).
+        gone = {each.facts.key: each for each in found if each.facts.key not in self._formers}
+        sure = [each for each in found if each.facts.key in self._formers]
         asked = {key: new[key] for key in self.doubts.events & new.keys()}
         answered = self.doubts.answered(gone, rows, asked, met, self._watched)
         left = [each for key, each in gone.items() if key not in answered.rows]
         events = [each for each in events if each.key not in answered.events]
-        matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
+        left += [*sure, *unsure]
+        matching = await self._matching(left, rows, events) if left else Matching()
         decided = [*answered.pairs, *matching.pairs]
         # A row with a write in flight is reconciled first, and its event waits until then. The next run reads
         # again a row whose time could not be read, or about which two reads disagree.
@@ -238,7 +246,6 @@ class SourceMatcher:
     async def _unmet(self, met: Container[str]) -> dict[str, MapRow]:
         """Rows of the window and its margins whose source no page showed."""
         unmet: dict[str, MapRow] = {}
-        inherited = {former for former, _ in self._inherited.values()}
         after: MapRow | None = None
         start, end = self._context.window.read_range
         while True:
@@ -247,10 +254,7 @@ class SourceMatcher:
             unmet |= {
                 row.source_key: row
                 for row in rows
-                # A copy that an unchanged duplicate inherits causes no question: duplicates come first
-                # (domain.md 2.9).
-                if not (row.source_key in met or (row.source_key in inherited and row.copy_id is not None))
-                and row.source_id not in self.unread.ids
+                if row.source_key not in met and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
@@ -279,7 +283,12 @@ class SourceMatcher:
             records = {key: each for key, each in records.items() if each.sensitivity == NORMAL}
         zone = self._context.window.zone
         candidates = {
-            key: as_gone(row, records.get(row.id), zone, in_flight=key in self._open_keys)
+            key: as_gone(
+                row,
+                None if key in self._formers else records.get(row.id),
+                zone,
+                in_flight=key in self._open_keys,
+            )
             for key, row in rows.items()
         }
         ended = {each.facts.key for each in candidates.values()}

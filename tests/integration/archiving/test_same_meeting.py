@@ -313,6 +313,17 @@ async def test_a_duplicate_that_is_used_again_while_its_representative_vanishes_
     assert (await archive_days(world, -3, 7))["archived"] == 0
 
 
+async def test_a_representative_that_becomes_a_series_keeps_its_copy(world: World) -> None:
+    await world.open([event("Review", NINE), event("Review", NINE)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.edit(merged["merged_into"].removeprefix("s:"), recurrence=recurrence(NINE, 2))
+    report = await world.archive()
+    assert (report["repointed"], report["archived"], report["merged"], adds_up(report)) == (1, 1, 1, True)
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-03T09:00"]
+    await nothing_more(world)
+
+
 async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:
     took_place = days_from_now(world, -2)
     await world.open([event("Review", took_place), event("Review", took_place)])
