@@ -140,15 +140,16 @@ class Minutes:
         return sum(end - start for each in self._meetings.values() for start, end in each.copies)
 
     def _add(self, moment: Moment) -> None:
-        found: dict[int, set[tuple[Span, str]]] = defaultdict(set)
+        found: dict[int, set[tuple[Span, str, bool]]] = defaultdict(set)
+        archived = {item["id"] for item in moment.source}
         for item in (*moment.source, *moment.elsewhere):
             span = _span(item)
-            # Duplicates are one for everybody who looks (domain.md 2.9).
-            found[meeting_of(item)].add((span, _look(item)))
+            # Duplicates of one calendar are one for everybody who looks (domain.md 2.9).
+            found[meeting_of(item)].add((span, _look(item), item["id"] in archived))
             if modifies(item["subject"]) is not None:
                 self._entries.add((span[0] - _NEAR_MINUTES, span[1] + _NEAR_MINUTES))
         for number, items in found.items():
-            self._meetings[number].at.append([span for span, _ in items])
+            self._meetings[number].at.append([span for span, _, _ in items])
         shown = Counter(
             (meeting_of(item), item["originalStart"][:10])
             for item in (*moment.source, *moment.elsewhere)

@@ -75,6 +75,11 @@ class MeetingDoubts:
         """Map rows that the questions are about."""
         return {row.row_id for item in self._items for row in item.archived if row.row_id}
 
+    def asks_about(self, row: MapRow) -> bool:
+        """Whether a question, also one of this plan, shows the row as archived."""
+        asked = {event.row_id for item in self._asked for event in item.events if event.row_id}
+        return row.id in self.rows | asked
+
     @property
     def events(self) -> set[str]:
         """Keys of the new events that the questions are about."""

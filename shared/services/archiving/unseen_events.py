@@ -129,9 +129,13 @@ class UnseenEvents:
         return others
 
     async def _stand_in(self, former: MapRow, heir: MapRow) -> None:
-        """The heir takes over the copy, or waits in the place of what waited without one."""
+        """The heir takes over the copy, or waits in the place of what waited without one.
+
+        A copy that its owner is asked about stays. The heir, which differs by now, is archived alone.
+        """
         if former.copy_id is not None:
-            await self._matcher.take_over(former, heir)
+            if not self._matcher.doubts.asks_about(former):
+                await self._matcher.take_over(former, heir)
             return
         async with self._turn.session() as session:
             await self._context.overlaps(session).forget_records([former.source_key])

@@ -340,6 +340,22 @@ async def test_a_duplicate_that_stays_gets_the_copy_before_anybody_is_asked(worl
     await nothing_more(world)
 
 
+async def test_a_copy_that_is_asked_about_does_not_go_to_a_former_duplicate(world: World) -> None:
+    await world.open([event("Review", NINE), event("Review", NINE)])
+    await world.archive()
+    (row,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    await world.delete(row["source_id"])
+    earlier = event("x", NINE - 6 * HOUR)
+    await world.edit((await world.source("Review"))["id"], start=earlier["start"], end=earlier["end"])
+    await world.add(event("Visit", NINE))
+    for asked in (1, 0):
+        report = await world.archive()
+        assert (report["archived"], report["flagged"], adds_up(report)) == (asked, 1, True)
+    (item,) = await world.items()
+    assert item["status"] == "open"
+    assert await starts(world) == ["2026-03-02T03:00", "2026-03-02T09:00"]
+
+
 async def test_a_question_stays_whatever_overlap_was_recorded_before(world: World) -> None:
     evening = event("Visit", DAY - 2 * HOUR, 16 * 60)
     await world.open([event("Review", NINE), evening], overlap_policy="keep_all")
