@@ -34,7 +34,7 @@ from shared.graph.errors import (
     never_sent,
 )
 from shared.graph.event_codec import EVENT_FIELDS, EVENTS
-from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, USERS, CalendarItem
+from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, OCCURRENCES, USERS, CalendarItem
 from shared.graph.paths import Paths
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
@@ -212,18 +212,22 @@ class CalendarAdapter:
         }
 
     async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
-        """Whether a series exists and has an occurrence or exception in ``[start, end)``.
+        """Whether a series exists and has an occurrence with its original start in ``[start, end)``.
 
         ``instances`` answers 400 for anything except a series master. Then it is none any more.
         """
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
-            found = await self._reading.item_or_none(mailbox, path, IDS.page, "reading a series")
+            found = await self._reading.item_or_none(mailbox, path, OCCURRENCES.page, "reading a series")
         except StoreRefused as refusal:
             if refusal.answered != 400:
                 raise
             return False
-        return found is not None and bool(found.items)
+        # A long or moved occurrence of an earlier date may reach into the range.
+        return found is not None and any(
+            each.original_start is None or datetime.fromisoformat(each.original_start) >= start
+            for each in found.items
+        )
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """The number of attachments of each event. 0 for an event that is gone."""

@@ -132,6 +132,14 @@ class IdItem(Item):
     id: str = ""
 
 
+class OccurrenceItem(Item):
+    """An occurrence of which only its place in the series is read."""
+
+    id: str = ""
+    #: ISO 8601, UTC.
+    original_start: str | None = None
+
+
 class Collection[T](msgspec.Struct):
     """A page in Graph's form."""
 
@@ -169,3 +177,4 @@ USERS = Answers(UserItem)
 CATEGORIES = Answers(CategoryItem)
 MAILBOX_SETTINGS = Answers(MailboxSettingsItem)
 IDS = Answers(IdItem)
+OCCURRENCES = Answers(OccurrenceItem)

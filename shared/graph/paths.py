@@ -12,6 +12,8 @@ from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS
 CALENDAR_FIELDS = ("id", "name", "isDefaultCalendar", "canEdit", "owner")
 MAILBOX_FIELDS = ("id", "userPrincipalName", "mail", "displayName")
 PAGE_SIZE = 1000
+# Occurrences of one series hardly overlap, so few of an earlier date reach into a range.
+_FIRST_OCCURRENCES = 10
 _REMEMBERED = 2048
 
 
@@ -67,13 +69,13 @@ class Paths:
         return self._with_query(builder, query)
 
     def instances(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> str:
-        """The first occurrence of a series in ``[start, end)``, only its id."""
+        """The first occurrences of a series that intersect ``[start, end)``, only ids and original starts."""
         builder = self._user(mailbox).events.by_event_id(series_id).instances
         query = {
             "start_date_time": graph_instant(start),
             "end_date_time": graph_instant(end),
-            "select": ["id"],
-            "top": 1,
+            "select": ["id", "originalStart"],
+            "top": _FIRST_OCCURRENCES,
         }
         return self._with_query(builder, query)
 

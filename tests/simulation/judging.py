@@ -270,7 +270,8 @@ class Judge:
             about = {by_source.get(event["source_id"], 0) for event in ours}
             about |= {by_row.get(event["archived_event_id"], 0) for event in ours}
             answers.take(item, ours, about - {0})
-            if item["question"] == "likely_same":
+            # A question that a stale read caused closes with the next run, unless somebody answers before.
+            if item["question"] == "likely_same" and item["status"] == "open":
                 old, new = (
                     [e["source_id"] for e in ours if e["side"] == side] for side in ("archived", "new")
                 )
@@ -299,6 +300,7 @@ class Judge:
             # Where a run took the source as it is, its copies followed (domain.md 2.10).
             moved=() if self._person.replaced else self._moved,
             answered=answers.answered,
+            more=answers.more,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )
         minutes = Minutes(past, copies, self._policies)

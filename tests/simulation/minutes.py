@@ -75,6 +75,8 @@ class Past:
     asked_days: Set[str] = frozenset()
     #: Meetings about which their owner answered something.
     answered: Set[int] = frozenset()
+    #: How many meetings more their owner said took place, in whatever minute.
+    more: Mapping[int, int] = field(default_factory=dict)
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
     superseded: Set[int] = frozenset()
     #: Archive keys of copies that the owner left out when they decided an overlap.
@@ -168,6 +170,7 @@ class Minutes:
             problems.append(f"meeting {number} counts {len(copies)} times, a person says {most}")
         for minute, covered in _heights(copies):
             allowed = max((_height(spans, minute) for spans in meeting.at), default=0)
+            allowed += self._past.more.get(number, 0)
             # Two of one series may meet where one was moved after the other had ended.
             alike = max(Counter(each for each in copies if each[0] <= minute < each[1]).values())
             # So may those of one date, of which a series moved one on after it was archived.

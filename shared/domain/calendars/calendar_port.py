@@ -166,7 +166,7 @@ class CalendarStore(CalendarDirectory, Protocol):
         ...
 
     async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
-        """Whether a series exists and has an occurrence in ``[start, end)``."""
+        """Whether a series exists and has an occurrence whose original start is in ``[start, end)``."""
         ...
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:

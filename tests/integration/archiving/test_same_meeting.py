@@ -313,6 +313,19 @@ async def test_a_duplicate_that_is_used_again_while_its_representative_vanishes_
     assert (await archive_days(world, -3, 7))["archived"] == 0
 
 
+async def test_a_series_ends_before_a_day_that_only_its_long_occurrence_reaches(world: World) -> None:
+    await world.open([daily("Standup", count=3)])
+    await world.archive()
+    await world.edit(await master_of(world), recurrence=recurrence(NINE, 1))
+    long = event("x", NINE, 24 * 60 + 30)
+    await world.edit((await on(world, "2026-03-02"))["id"], end=long["end"])
+    await world.add(daily("Standup", NINE + 25 * HOUR, 2))
+    report = await world.archive()
+    assert (report["repointed"], report["flagged"], adds_up(report)) == (2, 0, True)
+    assert [item["question"] for item in await world.items()] == ["series_changed"]
+    assert await starts(world) == FIVE[:3]
+
+
 async def test_a_representative_that_becomes_a_series_keeps_its_copy(world: World) -> None:
     await world.open([event("Review", NINE), event("Review", NINE)])
     await world.archive()
