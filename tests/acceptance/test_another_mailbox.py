@@ -89,7 +89,7 @@ async def test_who_is_no_user_is_told_by_mail(stack: Stack, acceptance_point: Ac
             subjects = await inbox()
     objected = (await own.request("POST", f"mailbox-approvals/{asked['id']}/object")).json()["status"]
     acceptance_point(measured=f"{subjects}, {objected}", bound="both told once, objected")
-    assert subjects == ["Your calendar is archived", "Somebody wants to archive your calendar"]
+    assert subjects == ["Somebody wants to archive your calendar", "Your calendar is archived"]
     assert objected == "objected"
 
 

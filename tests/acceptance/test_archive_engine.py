@@ -177,8 +177,8 @@ async def test_changes_after_archiving_are_followed(stack: Stack, acceptance_poi
         "appointments",
         configuration_id=archived.id,
         user_id=person.user_id,
-        start=at(0).isoformat(),
-        end=at(0, 14).isoformat(),
+        window_start=at(0).isoformat(),
+        window_end=at(0, 14).isoformat(),
     )
     marked = [each["subject"] for each in found if each["source_deleted_at"]]
     acceptance_point(

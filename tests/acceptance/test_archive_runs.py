@@ -41,7 +41,7 @@ async def test_verification_puts_back_and_adopts(stack: Stack, acceptance_point:
     before = await verified(person, archived)
     left = await person.subjects()
     by_kind = {finding["kind"]: finding for finding in before}
-    path = f"{archived.path}/verifications/{by_kind['edited']['verification_id']}/findings"
+    path = f"verifications/{by_kind['edited']['verification_id']}/findings"
     await person.api.request("POST", f"{path}/{by_kind['edited']['id']}/adopt")
     await person.over(await person.post(f"{path}/{by_kind['missing']['id']}/put-back"))
     after = await verified(person, archived)
@@ -211,7 +211,7 @@ async def test_dry_run_is_what_the_run_does(stack: Stack, acceptance_point: Acce
         "leave_out": "left_out",
         "flag": "flagged",
     }
-    planned = {names[action]: count for action, count in plan["counts"].items()}
+    planned = {names[action]: count for action, count in plan["actions"].items()}
     done = {name: report[name] for name in OUTCOMES if report[name]}
     acceptance_point(measured=f"planned {planned}, done {done}", bound="the same, nothing written before")
     assert planned == done

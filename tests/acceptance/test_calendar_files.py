@@ -65,7 +65,7 @@ def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> No
         raw = mutated(sources[seed % len(sources)], seed) if seed % 10 else Random(seed).randbytes(5000)
         started = time.monotonic()
         try:
-            entries = load_calendar(raw).report["items"]
+            entries = load_calendar(raw).report["entries"]
         except LoadError:
             refused += 1
         else:
@@ -90,7 +90,7 @@ def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     acceptance_point(
         measured=f"{len(raw) / 1e6:.1f} MB in {seconds:.1f} s, {report['events']} events", bound="20 s"
     )
-    assert report["items"]["unrepresentable"] == 0
+    assert report["entries"]["unrepresentable"] == 0
     assert seconds < 20
 
 

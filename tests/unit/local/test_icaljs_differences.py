@@ -54,3 +54,12 @@ def test_all_else_is_told() -> None:
 
 def test_each_kind_has_the_words_that_decide() -> None:
     assert all(kind.section.startswith("3.") and kind.words.endswith(".") for kind in KINDS)
+
+
+def test_a_date_of_both_rule_and_rdate_counts_once() -> None:
+    dated = calendar("FREQ=DAILY\nRDATE;VALUE=DATE:20250302")
+    one = Occurrence("a", "2025-03-02", "date", "2025-03-02")
+    seen: Counter[str] = Counter()
+    assert unexplained(dated, [("a", "2025-03-02")], [one, one], seen) is None
+    assert seen == {"date of both RRULE and RDATE": 1}
+    assert unexplained(calendar(), [("a", "2025-03-02")], [one, one], Counter()) is not None
