@@ -57,7 +57,10 @@ class Answers:
         if item["answer"] in SUPERSEDES:
             self.superseded |= set(meetings)
         if item["answer"] in ADDS:
-            self.more.update(meetings)
+            # One question may be about several days of a series.
+            new = sum(event["side"] == "new" for event in events)
+            times = new if item["answer"] == "two_meetings" else 1
+            self.more.update(dict.fromkeys(meetings, times))
 
 
 async def answer(host: Host, owner: Caller, rng: random.Random, items: Sequence[Row]) -> list[UUID]:
