@@ -1,4 +1,7 @@
-"""``python -m tests.simulation --seeds N [--first N] [--processes N]``: simulate worlds, one summary line."""
+"""``python -m tests.simulation --seeds N [--first N] [--processes N]``: simulate worlds, one summary line.
+
+``--twice N`` simulates the first N again, after other seeds than before: their traces must be equal.
+"""
 
 import argparse
 import hashlib
@@ -7,7 +10,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -17,8 +20,9 @@ from tests.simulation.judging import Verdict
 from tests.simulation.without import SWITCHES
 from tests.simulation.workers import begin, make_worker, simulate_part
 
-# Seeds that a process simulates before it reports.
+# Seeds that a process simulates before it reports: the first time, and the second.
 _PART = 10
+_OTHER_PART = 7
 _PROBLEMS_SHOWN = 10
 
 
@@ -28,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=0, help="how many at a time (one a core)")
+    parser.add_argument("--twice", type=int, default=0, help="how many of them a second time")
     parser.add_argument("--complete", action="store_true", help="fail unless each kind of fault happened")
     parser.add_argument("--verbose", action="store_true", help="tell what happened in each world")
     parser.add_argument("--traces", type=Path, help="a folder for every step of each world")
@@ -41,13 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
         return _do_without(options.without, range(options.first, options.first + options.seeds))
     began = time.monotonic()
     failed = 0
+    first_time: dict[int, str] = {}
     totals: Counter[str] = Counter()
     sites, rules = FaultSites(), Counter[str]()
     whole = hashlib.sha256()
     if options.traces is not None:
         options.traces.mkdir(parents=True, exist_ok=True)
     processes = min(options.processes or os.cpu_count() or 1, options.seeds)
-    for verdict in _verdicts(range(options.first, options.first + options.seeds), processes, options.traces):
+    seeds = range(options.first, options.first + options.seeds)
+    for verdict in _verdicts(seeds, processes, options.traces):
+        first_time[verdict.seed] = verdict.trace
         whole.update(f"{verdict.seed} {verdict.trace}\n".encode())
         failed += bool(verdict.problems)
         totals.update(statistics.of(verdict))
@@ -67,7 +75,21 @@ def main(arguments: list[str] | None = None) -> int:
         f" with {processes} processes; {statistics.line(totals)};"
         f" trace {whole.hexdigest()[:16]}\n"
     )
-    return 1 if failed or missing else 0
+    differs = options.twice > 0 and _differs(first_time, seeds[: options.twice], processes)
+    return 1 if failed or missing or differs else 0
+
+
+def _differs(first_time: Mapping[int, str], seeds: range, processes: int) -> bool:
+    """Simulate these seeds again. Whether any trace differs from its first one."""
+    traces = [hashlib.sha256(), hashlib.sha256()]
+    for verdict in _verdicts(seeds, processes, None, part=_OTHER_PART):
+        for trace, whole in zip((first_time[verdict.seed], verdict.trace), traces, strict=True):
+            whole.update(f"{verdict.seed} {trace}\n".encode())
+        if verdict.trace != first_time[verdict.seed]:
+            sys.stdout.write(f"seed {verdict.seed} has another trace the second time\n")
+    first, second = (whole.hexdigest()[:16] for whole in traces)
+    sys.stdout.write(f"{len(seeds)} seeds twice: traces {first} and {second}\n")
+    return first != second
 
 
 def _do_without(wanted: str, seeds: range) -> int:
@@ -86,12 +108,12 @@ def _do_without(wanted: str, seeds: range) -> int:
     return 1 if missed else 0
 
 
-def _verdicts(seeds: range, processes: int, traces: Path | None) -> Iterator[Verdict]:
+def _verdicts(seeds: range, processes: int, traces: Path | None, part: int = _PART) -> Iterator[Verdict]:
     if processes <= 1:
         with make_worker(traces) as worker:
             yield from worker.simulate(seeds)
         return
-    parts = [seeds[place : place + _PART] for place in range(0, len(seeds), _PART)]
+    parts = [seeds[place : place + part] for place in range(0, len(seeds), part)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=begin, initargs=(traces,)) as pool:
         for verdicts in pool.map(simulate_part, parts):
