@@ -31,10 +31,10 @@ async def test_people_are_added_in_bulk(stack: Stack, acceptance_point: Acceptan
     _, everybody = (await stack.simulator("POST", "groups", groups))["groups"]
     admin = Api(stack.client, stack.api, await stack.token())
     wish = {"group_id": everybody["id"]}
-    dry = (await admin.request("POST", "users/bulk", wish | {"dry_run": True})).json()["counts"]
+    dry = (await admin.request("POST", "users/bulk", wish | {"dry_run": True})).json()["outcomes"]
     none = [user async for user in admin.items("users") if user["address"] in addresses]
-    real = (await admin.request("POST", "users/bulk", wish)).json()["counts"]
-    again = (await admin.request("POST", "users/bulk", wish)).json()["counts"]
+    real = (await admin.request("POST", "users/bulk", wish)).json()["outcomes"]
+    again = (await admin.request("POST", "users/bulk", wish)).json()["outcomes"]
     users = [user async for user in admin.items("users") if user["address"] in addresses]
     acceptance_point(
         measured=f"{dry}, {len(none)} then {len(users)} users, again {again}",

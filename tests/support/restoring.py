@@ -15,6 +15,7 @@ from infra.local.postgres import Postgres
 
 _MARK = "rehearsal"
 _SECONDS = 60.0
+_SLOT = "backup"
 
 
 @dataclass(slots=True)
@@ -50,8 +51,11 @@ async def backed_up(postgres: Postgres, folder: Path) -> AsyncIterator[Backup]:
     admin = postgres.url("postgres", "postgres").replace("postgresql+asyncpg:", "postgresql:")
     backup = Backup(folder, admin)
     (folder / "log").mkdir(parents=True)
+    # The server keeps what is not yet received.
+    await backup._ask(f"SELECT pg_create_physical_replication_slot('{_SLOT}', true)")
     log = await asyncio.create_subprocess_exec(
-        _binary("pg_receivewal"), "--dbname", admin, "--directory", str(folder / "log"), "--no-sync"
+        *(_binary("pg_receivewal"), "--dbname", admin, "--slot", _SLOT),
+        *("--directory", str(folder / "log"), "--no-sync"),
     )
     try:
         base = await asyncio.create_subprocess_exec(
