@@ -3,24 +3,19 @@
 The rooms of ``shared/composition`` build each service on first use. Heavy modules load then (cold start).
 """
 
-from shared.composition.archiving import ArchivingRoom
-from shared.composition.calendars import CalendarsRoom
-from shared.composition.foundations import Foundations
-from shared.composition.operation import OperationRoom
-from shared.composition.people import PeopleRoom
-from shared.composition.review import ReviewRoom
+from shared.composition import archiving, calendars, foundations, operation, people, review
 
 
 class Application:
     """The services of one worker, on one event loop, by room."""
 
-    def __init__(self, base: Foundations | None = None) -> None:
-        self.foundations = base = base or Foundations()
-        self.archiving = ArchivingRoom(base)
-        self.calendars = CalendarsRoom(base)
-        self.review = ReviewRoom(base)
-        self.people = PeopleRoom(base)
-        self.operation = OperationRoom(base, self.archiving, self.review, self.people)
+    def __init__(self, base: foundations.Foundations | None = None) -> None:
+        self.foundations = base = base or foundations.Foundations()
+        self.archiving = archiving.build(base)
+        self.calendars = calendars.build(base)
+        self.review = review.build(base)
+        self.people = people.build(base)
+        self.operation = operation.build(base, self.archiving, self.review, self.people)
 
     async def close(self) -> None:
         """See Foundations.close."""

@@ -106,3 +106,8 @@ class ArchivingRoom:
         from shared.services.verifying.restoring import CopyRestoring
 
         return CopyRestoring(self._base.archiving_ports)
+
+
+def build(foundations: "Foundations") -> ArchivingRoom:
+    """The room. Each part is built when first asked for."""
+    return ArchivingRoom(foundations)

@@ -60,3 +60,8 @@ class CalendarsRoom:
         from shared.services.configurations.changes import ConfigurationChanges
 
         return ConfigurationChanges(self._base.database, self._base.clock, self._base.audit_writer)
+
+
+def build(foundations: "Foundations") -> CalendarsRoom:
+    """The room. Each part is built when first asked for."""
+    return CalendarsRoom(foundations)

@@ -164,3 +164,10 @@ class OperationRoom:
             },
             clock=self._base.clock,
         )
+
+
+def build(
+    foundations: "Foundations", archiving: "ArchivingRoom", review: "ReviewRoom", people: "PeopleRoom"
+) -> OperationRoom:
+    """The room. Each part is built when first asked for."""
+    return OperationRoom(foundations, archiving, review, people)

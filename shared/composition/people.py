@@ -217,3 +217,8 @@ class PeopleRoom:
         self.rate_limit.forget(person.tenant_id, person.actor)
         if "on_behalf" in vars(self._base):
             self._base.on_behalf.forget(SignedIn(person.tenant_id, person.object_id, ""))
+
+
+def build(foundations: "Foundations") -> PeopleRoom:
+    """The room. Each part is built when first asked for."""
+    return PeopleRoom(foundations)

@@ -127,3 +127,8 @@ class ReviewRoom:
         return MailSending(
             self._base.database, self._base.clock, self._base.audit_writer, posts, self._base.mail_senders
         )
+
+
+def build(foundations: "Foundations") -> ReviewRoom:
+    """The room. Each part is built when first asked for."""
+    return ReviewRoom(foundations)
