@@ -1,8 +1,9 @@
 """Overlaps decided by their owner at random, and what was decided, for the oracle."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +17,25 @@ from tests.support.graph_events import decode_event
 type Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An accepted decision: the run to start for it, if any, and for each event whether it is kept."""
+
+    run_id: UUID | None
+    kept: Mapping[str, bool]
+
+
 async def decide(
     host: Host, owner: Caller, rng: random.Random, groups: Sequence[Row], members: Sequence[Row]
-) -> UUID | None:
-    """Decide one group somehow. Returns the run to start for it, if any."""
+) -> Decision | None:
+    """Decide one group somehow. None if that was refused."""
     group = rng.choice(groups)
     ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
     kept = rng.choice((None, [], _apart(rng, ours), _apart(rng, ours)))
     with suppress(AdminAssistantError):
-        return (await host.app.review.overlap_resolving.resolve(owner, group["id"], kept)).run_id
+        run_id = (await host.app.review.overlap_resolving.resolve(owner, group["id"], kept)).run_id
+        keys = [row["source_key"] for row in ours]
+        return Decision(run_id, {key: kept is None or key in kept for key in keys})
     return None
 
 

@@ -87,6 +87,8 @@ class Judge:
         #: Copies that stand at another time than before.
         self._moved: list[Moved] = []
         self._settled: list[Settled] = []
+        #: What the owner said last of each event: whether it is kept.
+        self.decided: dict[str, bool] = {}
 
     def page(self, host: str, items: list[Json]) -> None:
         """A page of a calendar view was answered: is it one of a plan?"""
@@ -294,6 +296,12 @@ class Judge:
                 for row in rows
                 for each in self._settled
                 if row["source_key"] in each.members and row["source_key"] not in each.kept
+            }
+            # The copy of an event that vanished stays as decided (domain.md 5.9).
+            | {
+                row["archive_key"]
+                for row in rows
+                if row["state"] == "source_deleted" and not self.decided.get(row["source_key"], True)
             },
             decided=bool(self._settled),
             stood={copy_id: copy for copy_id, (_, copy) in self._stood.items()},

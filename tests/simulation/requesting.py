@@ -49,8 +49,10 @@ class Requests:
         groups, members = await self.judge.overlaps()
         if groups:
             with self._as_owner("decide"):
-                run_id = await deciding.decide(self.fleet.any(), self.owner, self.rng, groups, members)
-                self._start([run_id] if run_id is not None else [])
+                made = await deciding.decide(self.fleet.any(), self.owner, self.rng, groups, members)
+                if made is not None:
+                    self.judge.decided |= made.kept
+                    self._start([made.run_id] if made.run_id is not None else [])
 
     async def answer(self) -> None:
         """The owner answers a question about what was archived."""

@@ -335,6 +335,18 @@ async def test_a_decision_about_a_group_ends_where_another_group_takes_it_in(wor
     assert await world.rows(left_out) == []
 
 
+async def test_a_vanished_copy_stays_left_out_when_another_event_reopens_its_group(world: World) -> None:
+    await world.open(pair(), overlap_policy="keep_all")
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Late"))
+    await world.delete((await world.source("Early"))["id"])
+    await world.add(event("Third", NINE + HOUR, 15))
+    await world.archive()
+    left_out = await world.rows("SELECT subject FROM appointments WHERE excluded = 'resolution'")
+    assert [each["subject"] for each in left_out] == ["Early"]
+
+
 async def test_what_a_decision_left_out_counts_again_when_the_overlap_vanishes(world: World) -> None:
     await world.open(pair())
     await world.archive()

@@ -141,7 +141,7 @@ async def test_of_a_group_seen_whole_the_others_depart(
     await _store(overlaps, group_id, "s:0", "s:1")
     assert (await _members(session, group_id))["s:2"].departed
     assert set(await overlaps.known(["s:0", "s:2"])) == {"s:0"}
-    await overlaps.sweep()
+    await overlaps.sweep(START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1"}
 
 
@@ -154,7 +154,7 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
     events[2].state = ArchivedEventState.SOURCE_DELETED
     await session.flush()
     await _store(overlaps, group_id, "s:0", "s:1")
-    await overlaps.sweep()
+    await overlaps.sweep(START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1", "s:2"}
     assert await overlaps.close([group_id], START) == []
     group = await _stored(session, group_id)
@@ -165,7 +165,7 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
     events[2].copy_id = "copy"
     await session.flush()
     assert await overlaps.gone_but_kept(10) == {}
-    await overlaps.sweep()
+    await overlaps.sweep(START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1"}
     assert await overlaps.close([group_id], START) == [group_id]
     assert await overlaps.known(["s:0"]) == {}

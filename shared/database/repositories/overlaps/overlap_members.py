@@ -68,7 +68,7 @@ _INCLUDE = """
        AND a.owner_id = :owner AND a.archived_event_id = e.id AND a.excluded = 'resolution'
        AND e.state <> 'source_deleted'
 """
-_INCLUDE_AGAIN = text(_INCLUDE)
+_INCLUDE_AGAIN = text(f"{_INCLUDE} AND NOT m.departed")
 # While the copy of a vanished event stands beside another, so does the decision about the two.
 _INCLUDE_OF_CLOSED = text(f"""{_INCLUDE}
        AND NOT EXISTS (SELECT 1 FROM overlap_members o JOIN archived_events v
@@ -136,7 +136,14 @@ _UNRECORDED = text(f"""
      WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
        AND {_OPEN_GROUP} AND NOT m.departed AND m.record->>'revision' IS DISTINCT FROM m.revision
 """)  # noqa: S608
+# What a decision left out counts again once it overlaps nothing of the group, unless it vanished.
 _SWEEP = text(f"""
+    WITH included AS (
+        UPDATE appointments a SET excluded = NULL, updated_at = :now
+          FROM overlap_members m JOIN archived_events e
+            ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+         WHERE m.configuration_id = :configuration AND m.departed AND a.owner_id = :owner
+           AND a.archived_event_id = e.id AND a.excluded = 'resolution' AND e.state <> 'source_deleted')
     DELETE FROM overlap_members m
      WHERE m.configuration_id = :configuration AND m.departed AND (m.record IS NULL OR NOT {_GONE})
 """)  # noqa: S608
@@ -272,10 +279,11 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
             | asdict(waits),
         )
         await self._session.execute(_INSERT_MEMBERS, self._scope | rows)
-        # Also what came from another group: a decision about that one does not bind this one.
-        await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
         await self._session.execute(_LEAVE_OTHERS, self._scope | rows)
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
+        # Also what came from another group: a decision about that one does not bind this one. What departed
+        # may have vanished, which is known at the end of the plan.
+        await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
 
     async def rename_status(self, groups: Sequence[StatusRow], now: datetime, waits: Waits) -> int:
         """Set another status on unchanged groups after a change of policy.
@@ -319,12 +327,12 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
         result = await self._session.execute(_UNRECORDED, self._scope | {"keys": list(keys)})
         return list(result.scalars())
 
-    async def sweep(self) -> None:
+    async def sweep(self, now: datetime) -> None:
         """Delete members that departed, and the records of what is archived.
 
         Members that departed because their source is gone stay: the owner's decision is still open.
         """
-        await self._session.execute(_SWEEP, self._scope)
+        await self._session.execute(_SWEEP, self._scope | {"now": now})
         await self._session.execute(_FORGET_RECORDS, self._scope)
 
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
