@@ -237,8 +237,8 @@ class Durable:
         current_activity.set((work_id, name, self._executions))
         loop = asyncio.get_running_loop()
         work = loop.create_task(self._call(host, work_id, name, given))
-        host.activities.add(work)
-        work.add_done_callback(host.activities.discard)
+        host.activities[work] = None
+        work.add_done_callback(lambda done: host.activities.pop(done, None))
         self.sites.passed[f"activity: {name}"] += 1
         timers = self._plot(loop, host, work, name)
         try:
