@@ -164,8 +164,8 @@ class Judge:
         """The archive calendar was made again: the copies that stood are others now, and say the same."""
         copies = {archive_key_of(copy): copy for copy in await self._archive.copies()}
         ids = {key: copy["id"] for key, copy in copies.items()}
-        # A copy that does not come again keeps its former id: it stood and is gone. One whose write was in
-        # flight when its calendar went comes with a later run.
+        # A copy that the rebuild did not create keeps its former id, so it counts as lost. If its write was
+        # in flight when the calendar was deleted, a later run may still create it.
         self._lost = {
             key: copy_id
             for copy_id, (_, copy) in self._stood.items()
@@ -249,7 +249,7 @@ class Judge:
     async def _unsure(self, rows: list[Row]) -> set[str]:
         """Keys of rows whose copy the owner changed, or about whose overlap they decided.
 
-        Decisions are read again, because the last run may have given a row to another event.
+        The decisions are read once more: the last run may have changed the key of a member.
         """
         groups, members = await self._rows("overlap_groups ORDER BY opened_at, id", "overlap_members")
         touched = {row["source_key"] for row in rows if row["archive_key"] in self._person.touched}

@@ -82,7 +82,7 @@ class Facts:
     living: dict[str, Json] = field(default_factory=dict)
     #: Keys of rows whose source or copy lies in the locked period: they may differ from their calendar.
     locked_keys: set[str] = field(default_factory=set)
-    #: Why events count no time, by key, where the rules place them elsewhere than among what is archived.
+    #: Why each event that the rules merge, consume, leave out or let wait counts no time. By key.
     reasons: dict[str, str] = field(default_factory=dict)
     _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -53,7 +53,7 @@ class SourceEvent(EventContent, frozen=True, gc=False):
     original_date: date | None = None
     #: When the event or its series was entered. None if it is not known.
     entered_at: datetime | None = None
-    #: The last change of an occurrence or its series, UTC. None for a single event, or if it is unknown.
+    #: When an occurrence or its series was last modified, UTC. None for a single event, or if unknown.
     changed_at: datetime | None = None
 
 

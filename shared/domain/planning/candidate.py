@@ -53,7 +53,8 @@ class KnownEvent:
     modifications: tuple[Modification, ...] = ()
     #: Not written because the owner had edited the copy. A retry would be refused again.
     conflict_revision: str | None = None
-    #: If there is no copy: a write may be planned or in flight. False for rows of a plan that ended early.
+    #: For an event without a copy: whether its write may be planned or in flight. A plan that ended early
+    #: leaves rows without a write (False).
     under_way: bool = True
 
     @property

@@ -298,21 +298,6 @@ async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(wo
     assert (await archive_days(world, -14, 0))["archived"] == 0
 
 
-async def test_a_duplicate_that_is_used_again_while_its_representative_vanishes_is_new_there(
-    world: World,
-) -> None:
-    took_place, next_week = days_from_now(world, -2), days_from_now(world, 5)
-    await world.open([event("Review", took_place), event("Review", took_place)])
-    await archive_days(world, -3, 0)
-    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
-    later = event("x", next_week)
-    await world.edit(merged["source_id"], start=later["start"], end=later["end"])
-    await world.delete(merged["merged_into"].removeprefix("s:"))
-    assert (await archive_days(world, -3, 7))["archived"] == 1
-    assert await starts(world) == [f"{each:%Y-%m-%dT%H:%M}" for each in (took_place, next_week)]
-    assert (await archive_days(world, -3, 7))["archived"] == 0
-
-
 async def test_a_series_ends_before_a_day_that_only_its_long_occurrence_reaches(world: World) -> None:
     await world.open([daily("Standup", count=3)])
     await world.archive()
@@ -324,52 +309,6 @@ async def test_a_series_ends_before_a_day_that_only_its_long_occurrence_reaches(
     assert (report["repointed"], report["flagged"], adds_up(report)) == (2, 0, True)
     assert [item["question"] for item in await world.items()] == ["series_changed"]
     assert await starts(world) == FIVE[:3]
-
-
-async def test_a_representative_that_becomes_a_series_keeps_its_copy(world: World) -> None:
-    await world.open([event("Review", NINE), event("Review", NINE)])
-    await world.archive()
-    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
-    await world.edit(merged["merged_into"].removeprefix("s:"), recurrence=recurrence(NINE, 2))
-    report = await world.archive()
-    assert (report["repointed"], report["archived"], report["merged"], adds_up(report)) == (1, 1, 1, True)
-    assert await starts(world) == ["2026-03-02T09:00", "2026-03-03T09:00"]
-    await nothing_more(world)
-
-
-async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:
-    took_place = days_from_now(world, -2)
-    await world.open([event("Review", took_place), event("Review", took_place)])
-    await archive_days(world, -3, 0)
-    (copy,) = await world.copies()
-    (representative,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
-    later = event("x", days_from_now(world, 5))
-    await world.edit(representative["source_id"], start=later["start"], end=later["end"])
-    report = await archive_days(world, -3, 0)
-    assert (report["source"], report["archived"]) == (1, 0)
-    assert [each["id"] for each in await world.copies()] == [copy["id"]]
-    world.clock.advance(days=7)
-    assert (await archive_days(world, -3, 0))["archived"] == 1
-    assert len(await world.copies()) == 2
-
-
-async def test_a_duplicate_keeps_the_copy_of_its_representative_that_went_to_another_calendar(
-    world: World,
-) -> None:
-    await world.open([event("Review", NINE), event("Review", NINE)])
-    await world.archive()
-    keys = await world.copies_by_key()
-    (representative,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
-    await world.move(representative["source_id"], "Archive")
-    report = await world.archive()
-    assert (report["source"], report["archived"]) == (1, 0)
-    assert {key: n for key, n in (await world.copies_by_key()).items() if key} == keys
-    # It comes back, and is a duplicate again.
-    await world.move(representative["source_id"], "Calendar")
-    report = await world.archive()
-    assert (report["merged"], report["archived"], len(await world.copies())) == (1, 0, 1)
-    assert await world.copies_by_key() == keys
-    await nothing_more(world)
 
 
 async def test_the_id_of_a_row_that_was_left_behind_is_asked_of_nobody(world: World) -> None:

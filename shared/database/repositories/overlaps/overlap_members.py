@@ -69,7 +69,7 @@ _INCLUDE = """
        AND e.state <> 'source_deleted'
 """
 _INCLUDE_AGAIN = text(f"{_INCLUDE} AND NOT m.departed")
-# While the copy of a vanished event stands beside another, so does the decision about the two.
+# The decision stands as long as the copy of a vanished event overlaps another copy of the group.
 _INCLUDE_OF_CLOSED = text(f"""{_INCLUDE}
        AND NOT EXISTS (SELECT 1 FROM overlap_members o JOIN archived_events v
                            ON v.configuration_id = o.configuration_id AND v.source_key = o.source_key
@@ -281,8 +281,8 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
         await self._session.execute(_INSERT_MEMBERS, self._scope | rows)
         await self._session.execute(_LEAVE_OTHERS, self._scope | rows)
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
-        # Also what came from another group: a decision about that one does not bind this one. What departed
-        # may have vanished, which is known at the end of the plan.
+        # A member that came from another group counts again: the decision about that group does not bind
+        # this one. A member that departed waits, because only the end of the plan knows whether it vanished.
         await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
 
     async def rename_status(self, groups: Sequence[StatusRow], now: datetime, waits: Waits) -> int:
