@@ -85,7 +85,8 @@ class OverlapKeeper:
     async def finish(self, session: AsyncSession, vanished: Iterable[str]) -> None:
         """Close groups whose overlap vanished, and remove members that overlap nothing any more (5.9)."""
         overlaps = self._context.overlaps(session)
-        await overlaps.sweep(self._ports.clock.now())
+        window = self._context.window
+        await overlaps.sweep(window.start, window.end, self._ports.clock.now())
         groups = [UUID(group_id) for group_id in vanished]
         closed = await overlaps.close(groups, self._ports.clock.now())
         if closed:

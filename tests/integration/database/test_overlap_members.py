@@ -141,7 +141,7 @@ async def test_of_a_group_seen_whole_the_others_depart(
     await _store(overlaps, group_id, "s:0", "s:1")
     assert (await _members(session, group_id))["s:2"].departed
     assert set(await overlaps.known(["s:0", "s:2"])) == {"s:0"}
-    await overlaps.sweep(START)
+    await overlaps.sweep(START, LATER, START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1"}
 
 
@@ -154,7 +154,7 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
     events[2].state = ArchivedEventState.SOURCE_DELETED
     await session.flush()
     await _store(overlaps, group_id, "s:0", "s:1")
-    await overlaps.sweep(START)
+    await overlaps.sweep(START, LATER, START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1", "s:2"}
     assert await overlaps.close([group_id], START) == []
     group = await _stored(session, group_id)
@@ -165,10 +165,43 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
     events[2].copy_id = "copy"
     await session.flush()
     assert await overlaps.gone_but_kept(10) == {}
-    await overlaps.sweep(START)
+    await overlaps.sweep(START, LATER, START)
     assert set(await _members(session, group_id)) == {"s:0", "s:1"}
     assert await overlaps.close([group_id], START) == [group_id]
     assert await overlaps.known(["s:0"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "excluded", "stays"),
+    [
+        (ArchivedEventState.PRESENT, 30, None, False),
+        (ArchivedEventState.SOURCE_DELETED, 30, "resolution", False),
+        # Another run reads its window. Until then nobody knows whether it vanished.
+        (ArchivedEventState.PRESENT, 0, "resolution", True),
+    ],
+)
+async def test_what_a_decision_left_out_counts_again_when_it_departs_unless_it_vanished(
+    overlaps: OverlapMemberRepository,
+    session: AsyncSession,
+    make: Factory,
+    events: list[ArchivedEvent],
+    state: ArchivedEventState,
+    days: int,
+    excluded: str | None,
+    stays: bool,
+) -> None:
+    group_id = uuid.uuid4()
+    appointment = await make.appointment(events[2])
+    events[2].state, events[2].copy_id = state, "copy"
+    await session.flush()
+    await _store(overlaps, group_id, "s:0", "s:1", "s:2")
+    # The owner decides.
+    appointment.excluded = "resolution"
+    await session.flush()
+    await _store(overlaps, group_id, "s:0", "s:1")
+    await overlaps.sweep(START, START + timedelta(days=days), START)
+    await session.refresh(appointment)
+    assert (appointment.excluded, "s:2" in await _members(session, group_id)) == (excluded, stays)
 
 
 async def test_a_member_belongs_to_one_open_group_and_takes_its_record_along(

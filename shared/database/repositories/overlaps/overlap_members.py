@@ -136,16 +136,22 @@ _UNRECORDED = text(f"""
      WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
        AND {_OPEN_GROUP} AND NOT m.departed AND m.record->>'revision' IS DISTINCT FROM m.revision
 """)  # noqa: S608
-# What a decision left out counts again once it overlaps nothing of the group, unless it vanished.
+# What a decision left out counts again once it overlaps nothing of the group, unless it vanished. Only the
+# run of its own window knows that.
 _SWEEP = text(f"""
     WITH included AS (
         UPDATE appointments a SET excluded = NULL, updated_at = :now
           FROM overlap_members m JOIN archived_events e
             ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
          WHERE m.configuration_id = :configuration AND m.departed AND a.owner_id = :owner
-           AND a.archived_event_id = e.id AND a.excluded = 'resolution' AND e.state <> 'source_deleted')
+           AND a.archived_event_id = e.id AND a.excluded = 'resolution' AND e.state <> 'source_deleted'
+           AND e.start_at >= :start AND e.start_at < :end)
     DELETE FROM overlap_members m
      WHERE m.configuration_id = :configuration AND m.departed AND (m.record IS NULL OR NOT {_GONE})
+       AND NOT EXISTS (SELECT 1 FROM archived_events e JOIN appointments a ON a.archived_event_id = e.id
+                        WHERE e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+                          AND a.excluded = 'resolution' AND e.state <> 'source_deleted'
+                          AND (e.start_at < :start OR e.start_at >= :end))
 """)  # noqa: S608
 _FORGET_RECORDS_OF = text("""
     UPDATE overlap_members m SET record = NULL
@@ -327,12 +333,13 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
         result = await self._session.execute(_UNRECORDED, self._scope | {"keys": list(keys)})
         return list(result.scalars())
 
-    async def sweep(self, now: datetime) -> None:
-        """Delete members that departed, and the records of what is archived.
+    async def sweep(self, start: datetime, end: datetime, now: datetime) -> None:
+        """Delete members that departed, and the records of what is archived. Departed copies count again.
 
-        Members that departed because their source is gone stay: the owner's decision is still open.
+        Members that departed because their source is gone stay: the owner's decision is still open. So do
+        members that a decision left out and that start outside ``[start, end)``, the window of the plan.
         """
-        await self._session.execute(_SWEEP, self._scope | {"now": now})
+        await self._session.execute(_SWEEP, self._scope | {"start": start, "end": end, "now": now})
         await self._session.execute(_FORGET_RECORDS, self._scope)
 
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
