@@ -32,6 +32,10 @@ class GeneratedCalendars:
         self._events = events
         self._body_bytes = body_bytes
 
+    def in_tenant(self, tenant_id: UUID) -> "GeneratedCalendars":
+        """The same calendars for each tenant."""
+        return self
+
     async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar:
         """Any calendar is there."""
         return Calendar(calendar_id, "Archive", False, True, "someone@example.com")
