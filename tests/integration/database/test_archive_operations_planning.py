@@ -1,8 +1,5 @@
 """ArchiveOperationRepository while a run is planned."""
 
-import uuid
-from typing import Any, cast
-
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,8 +9,9 @@ from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
-from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository, OperationRow
-from tests.support.factories import START, Factory, record
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from tests.integration.database.operation_rows import operation_row
+from tests.support.factories import START, Factory
 
 
 @pytest.fixture
@@ -24,20 +22,6 @@ async def run(make: Factory) -> ArchiveRun:
 @pytest.fixture
 def operations(session: AsyncSession, run: ArchiveRun) -> ArchiveOperationRepository:
     return ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
-
-
-def _row(key: str, position: int = 1, state: str = "planned", **columns: Any) -> OperationRow:
-    defaults = {
-        "id": str(uuid.uuid4()),
-        "position": position,
-        "source_key": key,
-        "action": "create",
-        "state": state,
-        "payload": {"subject": key},
-        "record": record(subject=key),
-        "revision": f"revision of {key}",
-    }
-    return cast("OperationRow", defaults | columns)
 
 
 async def _event(make: Factory, session: AsyncSession, run: ArchiveRun, key: str) -> ArchivedEvent:
@@ -55,7 +39,7 @@ async def test_what_is_added_takes_revision_and_etag_of_the_copy_it_changes(
     operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
 ) -> None:
     event = await _event(make, session, run, "s:a")
-    await operations.add(run.id, [_row("s:a"), _row("s:unknown to the map")])
+    await operations.add(run.id, [operation_row("s:a"), operation_row("s:unknown to the map")])
     added = (await session.execute(select(ArchiveOperation))).scalar_one()
     assert (added.archived_event_id, added.owner_id) == (event.id, run.owner_id)
     assert (added.previous_revision, added.if_match) == (event.revision, event.copy_etag)
@@ -68,8 +52,8 @@ async def test_drafts_are_promoted_discarded_and_the_rest_dropped(
 ) -> None:
     for key in ("s:keep", "s:drop", "s:nobody", "s:planned"):
         await _event(make, session, run, key)
-    drafts = [_row(key, state="draft") for key in ("s:keep", "s:drop", "s:nobody")]
-    await operations.add(run.id, [*drafts, _row("s:planned")])
+    drafts = [operation_row(key, state="draft") for key in ("s:keep", "s:drop", "s:nobody")]
+    await operations.add(run.id, [*drafts, operation_row("s:planned")])
     await operations.promote(run.id, ["s:keep", "s:unheard of"])
     await operations.discard(run.id, ["s:drop", "s:planned"])
     assert await _states(session, run) == {
@@ -87,11 +71,11 @@ async def test_an_event_on_two_pages_has_one_operation_with_the_later_body(
     operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
 ) -> None:
     await _event(make, session, run, "s:twice")
-    await operations.add(run.id, [_row("s:twice", state="draft")])
-    later = _row("s:twice", payload={"subject": "later"}, revision="later")
+    await operations.add(run.id, [operation_row("s:twice", state="draft")])
+    later = operation_row("s:twice", payload={"subject": "later"}, revision="later")
     await operations.add(run.id, [later])
     # A planned one is decided: what comes after it is for the next run.
-    await operations.add(run.id, [_row("s:twice", payload={"subject": "too late"})])
+    await operations.add(run.id, [operation_row("s:twice", payload={"subject": "too late"})])
     kept = (await session.execute(select(ArchiveOperation))).scalar_one()
     assert (kept.state, kept.payload, kept.revision) == ("planned", {"subject": "later"}, "later")
 
@@ -104,7 +88,7 @@ async def test_an_event_has_one_open_operation_whatever_the_run(
     later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
     assert await operations.open_keys(later.id) == {"s:open"}
     assert await operations.open_keys(run.id) == frozenset()
-    await operations.add(later.id, [_row("s:open", state="draft")])
+    await operations.add(later.id, [operation_row("s:open", state="draft")])
     with pytest.raises(Exception, match="uq_archive_operations_open"):
         async with session.begin_nested():
             await operations.promote(later.id, ["s:open"])
@@ -124,7 +108,7 @@ async def test_the_database_refuses_a_second_open_operation_in_words(database: D
     async def plan_again() -> None:
         async with database.session() as session:
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
-            await operations.add(later.id, [_row(sent.source_key)])
+            await operations.add(later.id, [operation_row(sent.source_key)])
 
     with pytest.raises(AlreadyExists, match="open operation"):
         await plan_again()

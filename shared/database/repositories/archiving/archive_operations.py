@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.database.prepared import PreparedWrite
-from shared.database.repositories.base import ConfigurationScopedRepository, json_text
+from shared.database.repositories.base import OF_CONFIGURATION, ConfigurationScopedRepository, json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.event_content import ContentChanges
 from shared.domain.json_object import JsonObject
@@ -73,7 +73,7 @@ _CLEAR = text("""
        AND state IN ('draft', 'planned', 'cancelled')
 """)
 # One index lookup for each key, as in archived_events. A join reads more the more the owner has.
-_INSERT = text("""
+_INSERT = text(f"""
     INSERT INTO archive_operations
         (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, margin,
          state, payload, payload_bytes, record, revision, previous_revision, if_match)
@@ -82,14 +82,14 @@ _INSERT = text("""
            v.revision, e.revision, e.copy_etag
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, position bigint, source_key text,
            action text, margin boolean, state text, payload jsonb, record jsonb, revision text)
-     CROSS JOIN LATERAL (SELECT * FROM archived_events a WHERE a.configuration_id = :configuration
+     CROSS JOIN LATERAL (SELECT * FROM archived_events a WHERE a.{OF_CONFIGURATION}
                             AND a.source_key = v.source_key OFFSET 0) AS e
     ON CONFLICT (run_id, source_key) DO UPDATE
        SET payload = EXCLUDED.payload, payload_bytes = EXCLUDED.payload_bytes, record = EXCLUDED.record,
            action = EXCLUDED.action, margin = EXCLUDED.margin, state = EXCLUDED.state,
            revision = EXCLUDED.revision
      WHERE archive_operations.state = 'draft'
-""")
+""")  # noqa: S608
 _PROMOTE = text("""
     UPDATE archive_operations SET state = 'planned'
      WHERE run_id = :run AND owner_id = :owner AND state = 'draft'

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Row, text
 
-from shared.database.repositories.base import ConfigurationScopedRepository, json_text
+from shared.database.repositories.base import OF_CONFIGURATION, ConfigurationScopedRepository, json_text
 from shared.domain.events.source_event import generation_key
 from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
@@ -24,11 +24,11 @@ MAP_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
 _PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted', 'superseded')"
 
-# One index lookup for each key, even while the statistics of a growing table are wrong. OFFSET 0 excludes the
-# owner's index, with which the planner would read everything of the owner.
+# One index lookup for each key. OFFSET 0 excludes the owner's index, with which the planner would read
+# everything of the owner.
 _BY_KEYS = text(f"""
     SELECT {MAP_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
-      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
+      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.{OF_CONFIGURATION}
                        AND e.source_key = wanted.key OFFSET 0) AS found ON owner_id = :owner
 """)  # noqa: S608
 _MERGED_INTO = text(f"""

@@ -14,14 +14,14 @@ from shared.database.repositories.archiving.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
-from shared.database.repositories.base import json_text
+from shared.database.repositories.base import OF_CONFIGURATION, json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.source_event import detached_key, generation_key
 
 # Earlier versions could give one source two rows. The living one counts.
 _BY_SOURCES = text(f"""
     SELECT {MAP_COLUMNS} FROM unnest(CAST(:ids AS text[])) AS wanted(id_of_source)
-      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
+      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.{OF_CONFIGURATION}
                        AND e.source_id = wanted.id_of_source
                      ORDER BY e.state = 'source_deleted', e.source_key LIMIT 1) AS found
         ON owner_id = :owner

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
-from shared.database.repositories.base import ConfigurationScopedRepository, json_text
+from shared.database.repositories.base import OF_CONFIGURATION, ConfigurationScopedRepository, json_text
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.json_object import JsonObject
 from shared.domain.overlaps.status import OverlapStatus
@@ -24,7 +24,7 @@ _KNOWN = text(f"""
     SELECT m.source_key, g.id AS group_id, g.opened_at, g.member_count, g.status, g.version, m.revision,
            COALESCE(m.kept, false) AS kept
       FROM unnest(CAST(:keys AS text[])) AS wanted(key)
-      JOIN LATERAL (SELECT * FROM overlap_members o WHERE o.configuration_id = :configuration
+      JOIN LATERAL (SELECT * FROM overlap_members o WHERE o.{OF_CONFIGURATION}
                        AND o.source_key = wanted.key AND NOT o.departed OFFSET 0) AS m ON true
       JOIN overlap_groups g ON g.id = m.group_id AND {_OPEN_GROUP}
      ORDER BY g.opened_at DESC, g.id DESC
