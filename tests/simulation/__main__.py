@@ -23,6 +23,8 @@ from tests.simulation.workers import begin, make_worker, simulate_part
 # Seeds that a process simulates before it reports: the first time, and the second.
 _PART = 10
 _OTHER_PART = 7
+# Seeds after which processes are renewed. The memory of one grows by about 10 MB a seed.
+_SEEDS_OF_A_PROCESS = 150
 _PROBLEMS_SHOWN = 10
 
 
@@ -113,11 +115,16 @@ def _verdicts(seeds: range, processes: int, traces: Path | None, part: int = _PA
         with make_worker(traces) as worker:
             yield from worker.simulate(seeds)
         return
-    parts = [seeds[place : place + part] for place in range(0, len(seeds), part)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin, initargs=(traces,)) as pool:
-        for verdicts in pool.map(simulate_part, parts):
-            yield from verdicts
+    for some in _parts(seeds, processes * _SEEDS_OF_A_PROCESS):
+        pool = ProcessPoolExecutor(processes, mp_context=context, initializer=begin, initargs=(traces,))
+        with pool:
+            for verdicts in pool.map(simulate_part, _parts(some, part)):
+                yield from verdicts
+
+
+def _parts(seeds: range, size: int) -> list[range]:
+    return [seeds[place : place + size] for place in range(0, len(seeds), size)]
 
 
 def _show(verdict: Verdict, *, verbose: bool) -> None:
