@@ -108,15 +108,18 @@ class Person:
                 versions.append(item)
 
     async def do(self, deed: Deed) -> None:
-        """One thing to the mailbox, or to some copy; what Graph refuses is not done."""
+        """One thing to the mailbox, or to some copy.
+
+        What Graph refuses is not done. What the deed did before that stays, and is remembered.
+        """
         name = deed.__name__
         try:
             if (done := deed()) is not None:
                 await done
         except (GraphError, LoadError) as error:
             self._tell(f"{name} refused: {error}")
-            return
-        self._tell(name)
+        else:
+            self._tell(name)
         self.remember()
 
     def _tell(self, what: str) -> None:

@@ -173,7 +173,8 @@ class MeetingEdits:
             return
         entry = copied(event)
         if event.recurrence is not None:
-            entry["recurrence"] = raw_json(event)["recurrence"]
+            # Graph takes a series only if its range starts on its own local date.
+            entry |= shifted(event, timedelta()) | {"recurrence": raw_json(event)["recurrence"]}
         if self._rng.random() < 0.5:
             entry["categories"] = []
         self._person.made_again(event)
