@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Container
+from functools import lru_cache
 
 
+# A plan asks a few times in a row about each key of a page. Kept digests are one object then, not several.
+@lru_cache(maxsize=4096)
 def key_digest(text: str) -> bytes:
     """16 bytes in place of a key or id."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

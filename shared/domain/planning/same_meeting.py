@@ -41,6 +41,8 @@ class MeetingFacts:
     """The facts of a meeting that are compared."""
 
     key: str
+    #: The id of the event in its calendar.
+    source_id: str
     ical_uid: str
     #: The original start of an occurrence, or the start of a single event, UTC.
     slot: datetime
@@ -118,6 +120,7 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
     free = event.show_as == "free"
     return MeetingFacts(
         key=key,
+        source_id=event.id,
         ical_uid=event.ical_uid,
         slot=event.start if single else event.original_start or event.start,
         series=None if single else event.series_master_id,

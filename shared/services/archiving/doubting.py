@@ -89,7 +89,7 @@ class MeetingDoubts:
         self,
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
-        new: Mapping[str, tuple[str, MeetingFacts]],
+        new: Mapping[str, MeetingFacts],
         met: Container[str],
         watched: Mapping[str, SourceEvent],
     ) -> AnsweredDoubts:
@@ -114,7 +114,7 @@ class MeetingDoubts:
         return answered
 
     def standing(
-        self, gone: Mapping[str, GoneRow], new: Mapping[str, tuple[str, MeetingFacts]], taken: Collection[str]
+        self, gone: Mapping[str, GoneRow], new: Mapping[str, MeetingFacts], taken: Collection[str]
     ) -> list[Doubt]:
         """Questions that stay, although nothing would open them any more: their events changed since.
 
@@ -133,7 +133,7 @@ class MeetingDoubts:
             and all(
                 event.key in new
                 and event.key not in taken
-                and new[event.key][1].day == event.start.astimezone(zone).date()
+                and new[event.key].day == event.start.astimezone(zone).date()
                 for event in item.new
             )
         ]
@@ -213,7 +213,7 @@ class MeetingDoubts:
         item: StoredItem,
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
-        new: Mapping[str, tuple[str, MeetingFacts]],
+        new: Mapping[str, MeetingFacts],
         met: Container[str],
         watched: Mapping[str, SourceEvent],
     ) -> bool:
@@ -234,13 +234,13 @@ class MeetingDoubts:
         self,
         item: StoredItem,
         rows: Mapping[str, MapRow],
-        new: Mapping[str, tuple[str, MeetingFacts]],
+        new: Mapping[str, MeetingFacts],
         answered: AnsweredDoubts,
     ) -> None:
         answered.rows |= {row.key for row in item.archived}
         answered.events |= {event.key for event in item.new}
         if item.answer is Answer.ONE_MEETING:
-            events = [(event.key, new[event.key][1].start) for event in item.new if event.key in new]
+            events = [(event.key, new[event.key].start) for event in item.new if event.key in new]
             for row, event in closest([(row.key, row.start) for row in item.archived], events).items():
                 answered.pairs.append(Pair(row, event, MatchStep.ONE_MEETING))
                 self.whole.add(event)

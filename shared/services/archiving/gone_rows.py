@@ -18,6 +18,7 @@ def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, in
     if record is None:
         facts = MeetingFacts(
             key=row.source_key,
+            source_id=row.source_id,
             ical_uid=row.ical_uid,
             slot=row.original_start,
             series=row.series_id,

@@ -67,12 +67,12 @@ class SourceMatcher:
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
-        self._new: dict[str, tuple[str, MeetingFacts]] = {}
+        self._new: dict[str, MeetingFacts] = {}
         self._matched: set[str] = set()
         #: New events that a row of their own decides: it cannot be given away.
         self._decided: set[str] = set()
         #: Unchanged duplicates of this reading by key, with their representative.
-        self._inherited: dict[str, tuple[str, tuple[str, MeetingFacts]]] = {}
+        self._inherited: dict[str, tuple[str, MeetingFacts]] = {}
         self._late: set[str] = set()
         #: ``_late`` are the new events that were entered after this instant: pages may be stale about them.
         self._fresh_from = ports.clock.now()
@@ -139,11 +139,11 @@ class SourceMatcher:
             new = new and key not in self._decided
             if not new and former is None:
                 continue
-            each = read.event.id, meeting_facts(read.event, key, self._context.window.zone)
+            facts = meeting_facts(read.event, key, self._context.window.zone)
             if former is not None and not new:
-                self._inherited[key] = former, each
+                self._inherited[key] = former, facts
                 continue
-            self._new[key] = each
+            self._new[key] = facts
             if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
                 self._late.add(key)
         watched = self.doubts.waiting | self.doubts.events
@@ -160,7 +160,8 @@ class SourceMatcher:
                 new |= await without_representative(session, self._context, self._inherited)
         self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
-        new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
+        if elsewhere or busy:
+            new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(met) if new or self.doubts.rows else {}
         events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
@@ -196,27 +197,25 @@ class SourceMatcher:
                 self._decided |= (await self._context.archived_events(session).by_keys(list(heirs))).keys()
                 pairs = [pair for pair in pairs if pair.event not in self._decided]
                 for pair in pairs:
-                    await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
+                    await self._repoint(session, rows[pair.row], pair.step, new[pair.event])
             self.doubts.repointed(pairs)
             # Even if nothing was given, what was planned is gone.
             return True
         return again
 
-    async def _facts_of(self, new: Mapping[str, tuple[str, MeetingFacts]]) -> list[MeetingFacts]:
+    async def _facts_of(self, new: Mapping[str, MeetingFacts]) -> list[MeetingFacts]:
         following = SourceFollowing(self._context.owner_id, self._context.configuration_id)
         async with self._turn.session() as session:
-            return await following.with_lateness(session, [facts for _, facts in new.values()])
+            return await following.with_lateness(session, list(new.values()))
 
-    async def _elsewhere(
-        self, new: Mapping[str, tuple[str, MeetingFacts]]
-    ) -> tuple[dict[str, MapRow], set[str]]:
+    async def _elsewhere(self, new: Mapping[str, MeetingFacts]) -> tuple[dict[str, MapRow], set[str]]:
         """Rows of other configurations with this archive, by key here, and events that wait (2.4)."""
         if not new:
             return {}, set()
         async with self._turn.session() as session:
             shared = SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
-            found = await shared.elsewhere([source_id for source_id, _ in new.values()])
-        there = {key: found[source_id] for key, (source_id, _) in new.items() if source_id in found}
+            found = await shared.elsewhere([facts.source_id for facts in new.values()])
+        there = {key: found[each.source_id] for key, each in new.items() if each.source_id in found}
         return (
             {key: each.row for key, each in there.items() if not each.busy},
             {key for key, each in there.items() if each.busy},
@@ -339,16 +338,16 @@ class SourceMatcher:
             kept = await self._context.archived_events(session).by_keys([key for _, _, key in pairs])
             for row, event, key in (pair for pair in pairs if pair[2] not in kept):
                 facts = meeting_facts(event, key, self._context.window.zone)
-                await self._repoint(session, row, MatchStep.SERIES_TAKEN, event.id, facts)
+                await self._repoint(session, row, MatchStep.SERIES_TAKEN, facts)
 
     async def _repoint(
-        self, session: AsyncSession, row: MapRow, step: MatchStep, source_id: str, facts: MeetingFacts
+        self, session: AsyncSession, row: MapRow, step: MatchStep, facts: MeetingFacts
     ) -> None:
         """Give the row and its copy to the new event (domain.md 2.16)."""
         now, window = self._ports.clock.now(), self._context.window
         new = row._replace(
             source_key=facts.key,
-            source_id=source_id,
+            source_id=facts.source_id,
             ical_uid=facts.ical_uid,
             original_start=facts.slot,
             series_id=facts.series,
@@ -368,7 +367,7 @@ class SourceMatcher:
             {
                 "step": str(step),
                 "before": {"source_key": row.source_key, "source_id": row.source_id},
-                "after": {"source_key": facts.key, "source_id": source_id},
+                "after": {"source_key": facts.key, "source_id": facts.source_id},
             },
             on_behalf_of=self._context.owner_id,
         )

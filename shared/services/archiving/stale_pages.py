@@ -16,24 +16,24 @@ async def shown_twice(
     ports: ArchivingPorts,
     context: RunContext,
     unread: UnreadEvents,
-    new: Mapping[str, tuple[str, MeetingFacts]],
+    new: Mapping[str, MeetingFacts],
     late: Collection[str],
 ) -> bool:
     """Whether a stale page showed a meeting that another page showed as it was entered again.
 
-    Both are ``new``: by source key, their id and facts. ``late`` are those that were entered while pages may
-    still be stale. What would be the same meeting as one of them is read by id.
+    Both are ``new``, by source key. ``late`` are those that were entered while pages may still be stale. What
+    would be the same meeting as one of them is read by id.
     """
-    again = [facts for key, (_, facts) in new.items() if key in late]
+    again = [facts for key, facts in new.items() if key in late]
     before = [
         GoneRow(facts, counts=True, copy_start=facts.start, copy_end=facts.end)
-        for key, (_, facts) in new.items()
+        for key, facts in new.items()
         if key not in late
     ]
     alike = match_meetings(before, again, {row.facts.key for row in before}) if again and before else None
     if alike is None or alike.empty:
         return False
     keys = {pair.row for pair in alike.pairs} | {key for doubt in alike.doubts for key in doubt.rows}
-    ids = {new[key][0] for key in keys}
+    ids = {new[key].source_id for key in keys}
     found = await read_sources(ports, context, sorted(ids), unread)
     return any(each not in found and each not in unread.ids for each in ids)
