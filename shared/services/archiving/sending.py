@@ -158,7 +158,8 @@ class BatchSender:
     async def look_up(self, operation: ClaimedOperation) -> Result:
         """Search for the copy by its archive key. Adopt it, or report that it is not there.
 
-        A create without a copy stays open. An update without a copy means that the owner deleted it.
+        A create without a copy stays open. An update without a copy means that the owner deleted it. So ask
+        this of an update only if the store said that its copy is gone, or if the write is long past.
         """
         copies = await self.find_copies(operation)
         if copies and operation.action is OperationAction.CREATE:
@@ -192,11 +193,18 @@ class BatchSender:
         return sorted(found, key=lambda copy: (copy.created, copy.id))
 
     async def _stale(self, operation: ClaimedOperation) -> Result:
-        """Find out who changed the copy since we saw it: we, nobody that matters, or its owner."""
+        """Find out who changed the copy since we saw it: we, nobody that matters, or its owner.
+
+        The refusal proves that the copy was there, and changed. A read may be older than that. So a copy that
+        is not found leaves the write open: only an answer that it is gone says so.
+        """
         copies = await self.find_copies(operation)
         if not copies:
-            return await self.look_up(operation)
+            return Result(operation, OperationState.SENT)
         copy = copies[0]
+        if copy.etag == operation.if_match:
+            # This is the version that the store refused to change, so the read is older. Send again.
+            return Result(operation, OperationState.PLANNED, etag=copy.etag)
         if self.has_effect(operation, copy):
             return adopted(operation, copies)
         async with self._ports.database.session() as session:

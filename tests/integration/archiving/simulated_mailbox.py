@@ -94,6 +94,11 @@ class SimulatedMailbox:
         match = {"path_regex": "calendarView|/events/"}
         self.simulator.faults.add({"kind": kind, "event": subject, "times": None, "match": match, **rule})
 
+    def hide_new_copies(self, times: int) -> None:
+        """Let reads by id and searches by key show no copy of the last minute, ``times`` of them."""
+        match = {"method": "GET", "path_regex": "/events(/|$)", "in_batch": False}
+        self.simulator.faults.add({"kind": "stale_read", "times": times, "match": match})
+
     def mend(self) -> None:
         """Graph can read everything again."""
         self.simulator.faults.clear()

@@ -107,6 +107,22 @@ async def test_a_copy_edited_in_outlook_in_between_is_not_overwritten(world: Wor
     assert (await appointment(world)).subject == "Workshop"
 
 
+@pytest.mark.parametrize("hidden", [2, 4])
+async def test_a_copy_edited_in_outlook_counts_although_stale_reads_hide_it(
+    world: World, hidden: int
+) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    await world.edit((await world.copy("Workshop"))["id"], location={"displayName": "By hand"})
+    await world.edit((await world.source("Workshop"))["id"], subject="Retreat")
+    world.hide_new_copies(times=hidden)
+    run = await world.request()
+    assert (await world.drive(run.id))["conflict"] == 1
+    assert [problem.error_code for problem in (await world.view(run.id)).problems] == ["edited_by_owner"]
+    (row,) = await world.rows("SELECT state FROM archived_events")
+    assert row["state"] == "present"
+
+
 async def test_a_source_that_is_gone_stays_gone(world: World) -> None:
     await world.open([event("Workshop", NOON)])
     await world.archive()

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.domain.copies.calendar_copy import Copy
 from shared.domain.runs.archive_run import RunMode
 from shared.errors import ValidationFailed
+from shared.graph.calendar_adapter import CalendarAdapter
 from shared.schemas.audit import AuditListQuery
 from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event
@@ -118,6 +120,37 @@ async def test_a_lost_answer_never_makes_a_second_copy(world: World, lost: int) 
     report = await world.replace()
     assert (report["state"], report["archived"], report["updated"]) == ("completed", 1, 2)
     assert set((await world.copies_by_key()).values()) == {1}
+    assert await world.subjects() == ["One", "Three", "Two"]
+
+
+async def test_a_copy_that_stale_reads_hide_is_not_made_again(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.edit((await world.copy("Two"))["id"], subject="By hand")
+    # Graph refuses to overwrite the copy, so it is there. A read by id and a search, twice, do not show it.
+    world.hide_new_copies(times=4)
+    report = await world.replace()
+    assert (report["state"], report["archived"], report["updated"]) == ("completed", 0, 3)
+    assert await world.subjects() == ["One", "Three", "Two"]
+    assert set((await world.copies_by_key()).values()) == {1}
+
+
+async def test_a_read_of_the_time_before_an_owners_edit_does_not_say_that_it_was_overwritten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open(three())
+    await world.archive()
+    edited = (await world.copy("Two"))["id"]
+    before = [await world.calendars.get_copy(str(world.person_id), edited)]
+    await world.edit(edited, subject="By hand")
+    get_copy = CalendarAdapter.get_copy
+
+    async def stale_first(self: CalendarAdapter, mailbox: str, copy_id: str) -> Copy | None:
+        return before.pop() if before else await get_copy(self, mailbox, copy_id)
+
+    monkeypatch.setattr(CalendarAdapter, "get_copy", stale_first)
+    report = await world.replace()
+    assert (report["state"], report["updated"]) == ("completed", 3)
     assert await world.subjects() == ["One", "Three", "Two"]
 
 
