@@ -16,9 +16,12 @@ async def hand_to_heir(
     session: AsyncSession, ports: ArchivingPorts, context: RunContext, former: MapRow, heir: MapRow
 ) -> None:
     """Give the heir the row, copy and record of its representative, and its place in overlap groups."""
-    await context.archived_events(session).take_over(former, heir, ports.clock.now())
-    await context.overlaps(session).repoint(former.source_key, heir.source_key)
+    now = ports.clock.now()
+    overlaps = context.overlaps(session)
+    await context.archived_events(session).take_over(former, heir, now)
+    await overlaps.repoint(former.source_key, heir.source_key)
     await AppointmentRepository(session).hand_over(context.owner_id, former.id, heir.id)
+    await overlaps.follow(heir.source_key, now)
     await ports.audit.record(
         session,
         "archived_event.taken_over",

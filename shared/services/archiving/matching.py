@@ -357,7 +357,9 @@ class SourceMatcher:
         # The series is known from now on, not since the single event was archived (2.17).
         entered_by = self._context.run_id if row.series_id is None else None
         await self._context.identities(session).repoint(row, new, now, write=write, entered_by=entered_by)
-        await self._context.overlaps(session).repoint(row.source_key, facts.key)
+        overlaps = self._context.overlaps(session)
+        await overlaps.repoint(row.source_key, facts.key)
+        await overlaps.follow(facts.key, now)
         await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
         await self._ports.audit.record(
             session,

@@ -3,6 +3,7 @@
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_same_meeting import (
+    HOUR,
     NINE,
     archive_days,
     days_from_now,
@@ -72,3 +73,19 @@ async def test_a_duplicate_keeps_the_copy_of_its_representative_that_went_to_ano
     assert (report["merged"], report["archived"], len(await world.copies())) == (1, 0, 1)
     assert await world.copies_by_key() == keys
     await nothing_more(world)
+
+
+async def test_a_copy_that_a_decision_left_out_counts_for_the_duplicate_that_takes_it_over(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE), event("Review", NINE), event("Beside", NINE + HOUR / 2)])
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Beside"))
+    left_out = "SELECT subject FROM appointments WHERE excluded = 'resolution'"
+    assert [each["subject"] for each in await world.rows(left_out)] == ["Review"]
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    await world.archive()
+    assert [each["status"] for each in await world.groups()] == ["recorded"]
+    assert await world.rows(left_out) == []

@@ -79,6 +79,23 @@ async def test_an_event_moved_to_a_calendar_of_the_same_archive_keeps_its_one_co
     assert await owner_of_copy(world) == world.configuration_id
 
 
+async def test_a_copy_that_a_decision_left_out_counts_in_the_configuration_that_takes_it_over(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE), event("Beside", NINE + HOUR / 2)])
+    team = await another(world, source="Team")
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Beside"))
+    left_out = "SELECT subject FROM appointments WHERE excluded = 'resolution'"
+    assert [each["subject"] for each in await world.rows(left_out)] == ["Review"]
+    await world.move((await world.source("Review"))["id"], "Team")
+    await world.archive()
+    await team.archive()
+    assert [each["status"] for each in await world.groups()] == ["closed"]
+    assert await world.rows(left_out) == []
+
+
 async def team_event(world: World) -> dict[str, Any]:
     """The one event of the calendar Team."""
     (found,) = await world.events("Team")

@@ -347,6 +347,22 @@ async def test_a_vanished_copy_stays_left_out_when_another_event_reopens_its_gro
     assert [each["subject"] for each in left_out] == ["Early"]
 
 
+async def test_a_copy_left_out_counts_for_a_new_entry_that_was_seen_in_the_reopened_group(
+    world: World,
+) -> None:
+    await world.open([*pair(), event("Later", NINE + 30 * HOUR, 30)])
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Late"))
+    # The first pages store the group before the last one shows that the meeting was entered again.
+    await world.simulate(page_size_max=2)
+    await world.delete((await world.source("Early"))["id"])
+    await world.add(pair()[0])
+    assert (await world.archive())["repointed"] == 1
+    assert [each["status"] for each in await world.groups()] == ["recorded"]
+    assert await world.rows("SELECT subject FROM appointments WHERE excluded = 'resolution'") == []
+
+
 async def test_what_a_decision_left_out_counts_again_when_the_overlap_vanishes(world: World) -> None:
     await world.open(pair())
     await world.archive()

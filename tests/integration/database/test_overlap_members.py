@@ -291,3 +291,41 @@ async def test_a_repointed_member_keeps_its_place(
     await _store(overlaps, group_id, "s:0", "s:1")
     await overlaps.repoint("s:0", "o:series")
     assert set(await overlaps.known(["o:series", "s:0"])) == {"o:series"}
+
+
+@pytest.mark.parametrize(
+    ("member", "status", "kept", "excluded"),
+    [
+        (True, OverlapStatus.RECORDED, None, None),
+        (True, OverlapStatus.SETTLED, True, None),
+        (True, OverlapStatus.SETTLED, False, "resolution"),
+        # It takes the place of the other, and so the decision about that.
+        (False, OverlapStatus.SETTLED, None, "resolution"),
+    ],
+)
+async def test_a_copy_that_was_handed_on_counts_as_is_decided_of_its_new_event(
+    overlaps: OverlapMemberRepository,
+    session: AsyncSession,
+    make: Factory,
+    events: list[ArchivedEvent],
+    *,
+    member: bool,
+    status: OverlapStatus,
+    kept: bool | None,
+    excluded: str | None,
+) -> None:
+    group_id = uuid.uuid4()
+    appointment = await make.appointment(events[2])
+    await _store(overlaps, group_id, "s:0", "s:1", *(["s:2"] if member else []))
+    (await _stored(session, group_id)).status = status
+    members = await _members(session, group_id)
+    members["s:0"].kept = False
+    if member:
+        members["s:2"].kept = kept
+    # That of the former event, which left its copy.
+    appointment.excluded = "resolution"
+    await session.flush()
+    await overlaps.repoint("s:0", "s:2")
+    await overlaps.follow("s:2", START)
+    await session.refresh(appointment)
+    assert (appointment.excluded, "s:2" in await _members(session, group_id)) == (excluded, True)

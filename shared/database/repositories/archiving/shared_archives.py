@@ -40,9 +40,11 @@ _TAKE = text(f"""
                           AND o.source_key = e.source_key)
     RETURNING e.id
 """)  # noqa: S608
+# A decision about overlaps of the one configuration says nothing about those of the other (5.9).
 _TAKE_RECORDS = text("""
     UPDATE appointments
-       SET configuration_id = CAST(:into AS uuid), source_deleted_at = NULL, updated_at = :now
+       SET configuration_id = CAST(:into AS uuid), source_deleted_at = NULL, updated_at = :now,
+           excluded = NULLIF(excluded, 'resolution')
      WHERE owner_id = :owner AND archived_event_id = ANY(CAST(:ids AS uuid[]))
 """)
 

@@ -187,6 +187,18 @@ _REPOINT = text("""
        AND NOT EXISTS (SELECT 1 FROM overlap_members o
                         WHERE o.group_id = m.group_id AND o.source_key = :new)
 """)
+# While one of its groups is undecided, an event counts.
+_FOLLOW = text(f"""
+    UPDATE appointments a SET excluded = CASE WHEN place.dropped THEN 'resolution' END, updated_at = :now
+      FROM archived_events e CROSS JOIN LATERAL (
+            SELECT bool_and(g.status IN ('settled', 'expired') AND NOT m.kept) AS dropped
+              FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
+             WHERE m.configuration_id = e.configuration_id AND m.source_key = e.source_key
+               AND NOT m.departed AND {_OPEN_GROUP}) AS place
+     WHERE e.configuration_id = :configuration AND e.source_key = :key AND place.dropped IS NOT NULL
+       AND a.archived_event_id = e.id AND a.owner_id = :owner
+       AND COALESCE(a.excluded, 'resolution') = 'resolution'
+""")  # noqa: S608
 _CARRIED_OUT = text(f"""
     UPDATE overlap_groups g SET archive_due_at = NULL
      WHERE {_OPEN_GROUP} AND g.archive_due_at <= :began
@@ -371,6 +383,13 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
     async def repoint(self, old: str, new: str) -> None:
         """Give a member another source key (domain.md 2.3)."""
         await self._session.execute(_REPOINT, self._scope | {"old": old, "new": new})
+
+    async def follow(self, key: str, now: datetime) -> None:
+        """Let a copy count as is decided of this event, which has it from now on (domain.md 5.9).
+
+        A decision about an event that had the copy before no longer counts, if this one is a member itself.
+        """
+        await self._session.execute(_FOLLOW, self._scope | {"key": key, "now": now})
 
     async def carried_out(self, began: datetime, start: datetime, end: datetime) -> None:
         """After a complete plan of ``[start, end)`` that began at ``began``: older decisions are carried out.
