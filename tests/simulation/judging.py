@@ -222,6 +222,7 @@ class Judge:
             policies=self._policies,
             settled=self._settled,
             copied=self._copied,
+            mailbox=self._person.moments[-1].ids,
             frozen=self.frozen,
             waiting=answers.keys,
         )

@@ -31,6 +31,11 @@ class Moment:
     source: tuple[Json, ...]
     elsewhere: tuple[Json, ...]
 
+    @property
+    def ids(self) -> set[str]:
+        """Graph's ids of what was in any calendar."""
+        return {item["id"] for item in (*self.source, *self.elsewhere)}
+
 
 class Person:
     """The owner of the mailbox; every change goes into ``history`` and ``moments``."""

@@ -5,7 +5,7 @@ compared field by field from Graph's JSON of the source with Graph's JSON of the
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,8 @@ class Facts:
     settled: Sequence[Settled]
     #: Archive keys of the copies that were there before the last run.
     copied: set[str]
+    #: Graph's ids of everything that is in any calendar of the mailbox now.
+    mailbox: Set[str]
     frozen: Frozen | None = None
     #: Keys of new events that wait for an answer: each may be a meeting that has a copy (domain.md 2.16).
     waiting: set[str] = field(default_factory=set)
@@ -207,8 +209,13 @@ class Facts:
         if row["state"] != "consumed" or row["merged_into"] in final:
             return False
         meeting = rows.get(row["merged_into"])
+        if meeting is None:
+            return False
+        if meeting["state"] in ("superseded", "removed_by_owner"):
+            # What the owner said of the copy holds for the times that it had (4.6).
+            return meeting["source_id"] not in self.mailbox
         # Of what was never archived nobody says that its source is gone.
-        return meeting is not None and meeting["state"] in ("source_deleted", "left_out")
+        return meeting["state"] in ("source_deleted", "left_out")
 
     def _is_locked(self, row: Mapping[str, Any], item: Json | None, by_key: Mapping[str, Json]) -> bool:
         """Whether an event's source or its copy lies in the locked period."""

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from shared.domain.action_items.items import Answer
 from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.test_likely_meetings import again_at, counting, hours
 from tests.integration.archiving.test_overlaps import adds_up
+from tests.integration.archiving.test_same_meeting import nothing_more
 from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
@@ -136,3 +139,42 @@ async def test_a_duplicate_that_takes_over_a_copy_keeps_what_modifies_it(world: 
     assert clock(await world.copy("Review"), "end") == "10:30"
     again = await world.archive()
     assert (again["unchanged"], again["consumed"], again["updated"]) == (1, 1, 0)
+
+
+async def test_the_modification_of_a_meeting_that_was_superseded_stays_consumed(world: World) -> None:
+    await world.open([event("Review", NINE), event("Extended", NINE + HOUR, 30)])
+    await world.archive()
+    await again_at(world, NINE + 5 * HOUR, 120)
+    report = await world.archive()
+    assert (report["flagged"], report["consumed"], await hours(world)) == (1, 1, 1.5)
+    # The owner is shown the meeting as it was with its extension. Their answer is about all of it.
+    (shown,) = await world.rows("SELECT start_at, end_at FROM action_item_events WHERE side = 'archived'")
+    assert (shown["start_at"], shown["end_at"]) == (NINE, NINE + 1.5 * HOUR)
+    report = await world.answer(Answer.NEW_ONE_ONLY)
+    assert (report["archived"], report["consumed"], report["orphan_modifications"]) == (1, 1, 0)
+    assert (await counting(world), await hours(world)) == (["14:00"], 2.0)
+    # One read more than the pages: whether the meeting is still gone.
+    await nothing_more(world, 3)
+    # After its owner changed it, it is an event of its own.
+    await world.edit((await world.source("Extended"))["id"], location={"displayName": "Room 1"})
+    report = await world.archive()
+    assert (report["archived"], report["orphan_modifications"]) == (1, 1)
+    assert await counting(world) == ["10:00", "14:00"]
+
+
+async def test_the_modification_of_a_meeting_whose_copy_was_removed_stays_consumed(world: World) -> None:
+    await world.open([event("Review", NINE), event("Extended", NINE + HOUR, 30)])
+    await world.archive()
+    source = (await world.source("Review"))["id"]
+    await world.delete((await world.copy("Review"))["id"])
+    # A run notices the removal when it writes the copy.
+    await world.edit(source, location={"displayName": "Room 1"})
+    await world.archive()
+    (row,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'consumed'")
+    assert row["merged_into"] == f"s:{source}"
+    await world.delete(source)
+    report = await world.archive()
+    assert (report["consumed"], report["orphan_modifications"], await world.subjects()) == (1, 0, [])
+    states = await world.rows("SELECT state FROM archived_events ORDER BY state")
+    assert [each["state"] for each in states] == ["consumed", "removed_by_owner"]
+    await nothing_more(world, 3)
