@@ -84,11 +84,13 @@ def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> No
 def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     """10 MB with 8,000 events and 150 series are read quickly."""
     raw = large_calendar()
-    started = time.monotonic()
+    # CPU time: other work on the machine does not change it.
+    started = time.process_time()
     report = load_calendar(raw).report
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     acceptance_point(
-        measured=f"{len(raw) / 1e6:.1f} MB in {seconds:.1f} s, {report['events']} events", bound="20 s"
+        measured=f"{len(raw) / 1e6:.1f} MB in {seconds:.1f} s of CPU, {report['events']} events",
+        bound="20 s of CPU",
     )
     assert report["entries"]["unrepresentable"] == 0
     assert seconds < 20
