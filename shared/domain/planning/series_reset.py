@@ -6,7 +6,7 @@ item. ``takes`` decides which differences the answer *take the series* covers.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -176,6 +176,17 @@ def takes(known: KnownReset, shape: str | None, difference: Difference) -> bool:
     if shown is None:
         return not known.seen.holds(difference.start)
     return shown.now == difference.now
+
+
+def outlasting(old: Iterable[Difference], new: Mapping[str, bool]) -> set[str]:
+    """Keys of vanished meetings whose copies stay, though the owner takes the series.
+
+    ``old`` are the meetings that the series no longer shows. ``new`` are the days that replace them, and
+    whether the series still shows each. A day that it no longer shows keeps one copy, unless enough other
+    days are there. Else the meeting would count on neither day.
+    """
+    ordered, there = sorted(old, key=_order), sum(new.values())
+    return {each.key for each in ordered[: min(len(new) - there, max(0, len(ordered) - there))]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class PlanMaking:
             held = {str(group_id) for group_id in self._matcher.held.values()}
             await self._keeper.finish(session, self._planner.vanished_groups - held)
             await unseen.keep_though_gone(session)
-            await self._questions.keep(session, reader.resets)
+            await self._questions.keep(session, reader)
         self.unseen = unseen.rows
         return self._counted(read_at, reader.unread, unseen.source_deleted)
 

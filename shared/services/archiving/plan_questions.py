@@ -11,7 +11,6 @@ from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
-from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding
 
@@ -48,9 +47,9 @@ class PlanQuestions:
         """Pair rows and dates of series that the owner takes. Whether to read the pages once more."""
         return await self._series.pair(turn, self._matcher, reader.resets, reader.met)
 
-    async def keep(self, session: AsyncSession, resets: SeriesResets) -> None:
+    async def keep(self, session: AsyncSession, reader: SourceReader) -> None:
         """Draft the writes that the answers require, and store the questions that are asked now."""
         await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
         await self._matcher.doubts.keep(session)
         await self._dragged.keep(session, self._drafter, self._open_keys)
-        await self._series.finish(session, resets)
+        await self._series.finish(session, reader.resets, reader.met)

@@ -98,9 +98,12 @@ class SeriesResetKeeper:
             await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
         return bool(pairs)
 
-    async def finish(self, session: AsyncSession, resets: SeriesResets) -> None:
-        """Supersede surplus copies of series that the owner takes, and ask about other differences."""
-        reviews = await self._review(session, resets)
+    async def finish(self, session: AsyncSession, resets: SeriesResets, met: Container[str]) -> None:
+        """Supersede surplus copies of series that the owner takes, and ask about other differences.
+
+        ``met`` are the keys of the events that were read.
+        """
+        reviews = await self._review(session, resets, met)
         for each in reviews:
             await self._carry_out(session, each, resets)
         if await request_superseding(
@@ -113,16 +116,21 @@ class SeriesResetKeeper:
         ):
             await self._superseding.plan(session)
 
-    async def _review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
+    async def _review(
+        self, session: AsyncSession, resets: SeriesResets, met: Container[str]
+    ) -> list[SeriesReview]:
         """What to do about each series that needs anything. Changes nothing."""
         window = self._window
         rows = await self._repository(session).rows(resets.series, window.start, window.end)
-        return [self._reviewed(resets, series, rows.get(series, ())) for series in sorted(resets.series)]
+        return [self._reviewed(resets, series, rows.get(series, ()), met) for series in sorted(resets.series)]
 
-    def _reviewed(self, resets: SeriesResets, series: str, rows: Sequence[SeriesRow]) -> SeriesReview:
+    def _reviewed(
+        self, resets: SeriesResets, series: str, rows: Sequence[SeriesRow], met: Container[str]
+    ) -> SeriesReview:
         vanished = {row.key: Difference(_archived(row), None) for row in self._gone(rows, resets)}
         by_key = {row.key: row for row in rows}
-        surplus = {key: by_key[key] for key, each in vanished.items() if resets.supersedes(series, each)}
+        taken = resets.surplus(series, vanished, by_key.keys(), met)
+        surplus = {key: row for key, row in by_key.items() if key in taken}
         stored, found = resets.stored.get(series), dict(resets.found.get(series, {}))
         known = None if stored is None else stored.reset
         for key, each in vanished.items():

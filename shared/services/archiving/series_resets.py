@@ -1,7 +1,7 @@
 """Differences of changed series that one reading finds, and the owner's answers to them (domain.md 2.17)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from shared.database.repositories.action_items.series_items import StoredReset
 from shared.database.repositories.archiving.archived_events import MapRow
@@ -13,6 +13,7 @@ from shared.domain.planning.series_reset import (
     Difference,
     Occurrence,
     Standing,
+    outlasting,
     shape_of,
     takes,
 )
@@ -66,19 +67,26 @@ class SeriesResets:
             elif read.left_out is LeftOut.SERIES_CHANGED:
                 self._keep(self.found, series, Difference(None, self._now(shown, key)), shown)
 
-    def supersedes(self, series: str, vanished: Difference) -> bool:
-        """Whether to supersede the copy of a meeting that the series no longer shows.
+    def surplus(
+        self, series: str, vanished: Mapping[str, Difference], rows: Container[str], met: Container[str]
+    ) -> set[str]:
+        """Keys of the copies to supersede, among meetings that the series no longer shows.
 
-        It is superseded if the item showed it, or if its change was met in the same window and is taken. A
-        meeting that vanished alone keeps its copy (domain.md 2.4).
+        ``rows`` are the copies of the window, ``met`` the events that were read. The days that the item
+        showed instead must still be there. Else a copy stays for each (domain.md 2.17).
         """
-        stored, taken = self.stored.get(series), self.taken.get(series)
-        shown = stored is not None and stored.reset.get(vanished.key) is not None
-        if self.replaces:
-            return bool(taken) or shown
-        if stored is None or not takes(stored.reset, self.shapes.get(series), vanished):
-            return False
-        return shown or bool(taken)
+        surplus = {key: each for key, each in vanished.items() if self._supersedes(series, each)}
+        stored = self.stored.get(series)
+        if self.replaces or stored is None or not surplus:
+            return set(surplus)
+        window, shown = self._context.window, stored.reset.differences
+        old = {each.key: each for each in shown if each.now is None and each.key not in rows} | surplus
+        new = {key: True for key, each in self.taken.get(series, {}).items() if each.archived is None}
+        for each in shown:
+            if each.archived is None:
+                elsewhere = not window.start <= each.start < window.end
+                new[each.key] = elsewhere or each.key in rows or each.key in met
+        return surplus.keys() - outlasting(old.values(), new)
 
     def shows(self, key: str) -> bool:
         """Whether an open item, or an item whose change is taken, shows the meeting of this key."""
@@ -91,6 +99,20 @@ class SeriesResets:
     def series(self) -> set[str]:
         """The series that have a difference or an item."""
         return self.found.keys() | self.taken.keys() | self.stored.keys()
+
+    def _supersedes(self, series: str, vanished: Difference) -> bool:
+        """Whether to supersede the copy of a meeting that the series no longer shows.
+
+        It is superseded if the item showed it, or if its change was met in the same window and is taken. A
+        meeting that vanished alone keeps its copy (domain.md 2.4).
+        """
+        stored, taken = self.stored.get(series), self.taken.get(series)
+        shown = stored is not None and stored.reset.get(vanished.key) is not None
+        if self.replaces:
+            return bool(taken) or shown
+        if stored is None or not takes(stored.reset, self.shapes.get(series), vanished):
+            return False
+        return shown or bool(taken)
 
     def _takes(self, event: SourceEvent, difference: Difference) -> bool:
         series = event.series_master_id or ""

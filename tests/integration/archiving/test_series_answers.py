@@ -63,6 +63,35 @@ async def test_what_was_answered_is_asked_again_when_the_series_changes_again(wo
     await nothing_more(world)
 
 
+@pytest.mark.parametrize(("by", "stays"), [(3, ["02 09:00", "05 09:00"]), (5, NINES[:2])])
+@pytest.mark.parametrize("when", ["before the answer", "before its run"])
+async def test_a_series_that_moves_again_before_it_is_taken_loses_no_meeting(
+    world: World, by: int, stays: list[str], when: str
+) -> None:
+    await world.open([daily("Standup", count=2)])
+    await world.archive()
+    await move(world, 48 * HOUR)
+    await world.archive()
+    assert await sides(world) == {"archived": ["02 09", "03 09"], "new": ["04 09", "05 09"]}
+    if when == "before the answer":
+        await move(world, by * 24 * HOUR)
+        await answer(world, TAKE)
+    else:
+        item = await the_item(world)
+        with telemetry.bind(caller=world.admin, correlation="test"):
+            await answering(world).answer(world.admin, item["id"], TAKE)
+        await move(world, by * 24 * HOUR)
+    await world.archive()
+    # Each day that the owner was shown, and that the series shows no more, left a copy where it was.
+    assert await counting(world) == stays
+    item = await the_item(world)
+    assert (item["status"], item["proposal"]) == ("open", "take_series")
+    await nothing_more(world)
+    await answer(world, TAKE)
+    assert await counting(world) == [f"{day + by:02} 09:00" for day in (2, 3)]
+    await nothing_more(world)
+
+
 async def test_one_question_whatever_the_windows_and_one_answer_for_all(world: World) -> None:
     await world.open([daily("Standup")])
     await world.archive()

@@ -16,6 +16,7 @@ from shared.domain.planning.series_reset import (
     Standing,
     judge,
     of_predecessor,
+    outlasting,
     shape_of,
     take_series,
     takes,
@@ -95,6 +96,15 @@ def test_the_answer_is_about_what_was_shown_and_more_of_the_same() -> None:
     assert not takes(taken, ELEVEN, moved(1))
     assert not takes(taken, TEN, moved(1, 2))
     assert not takes(asked(item, Standing.KEPT), TEN, moved(1))
+
+
+def test_a_day_that_went_again_keeps_one_copy_unless_another_day_is_there() -> None:
+    old, keys = [gone(2), gone(1), gone(3)], [f"o:s:{day}" for day in (1, 2, 3)]
+    assert outlasting(old, {"a": True}) == set()
+    assert outlasting(old, {"a": False}) == {keys[0]}
+    assert outlasting(old, {"a": False, "b": True, "c": False}) == {keys[0], keys[1]}
+    assert outlasting(old, {"a": False, "b": True, "c": True, "d": True}) == set()
+    assert outlasting(old, dict.fromkeys("abcd", False)) == set(keys)
 
 
 def test_the_shape_is_that_of_every_date_of_a_series() -> None:
