@@ -21,7 +21,10 @@ _CATEGORIES: tuple[list[str], ...] = (
 
 
 def large_tenant(today: date) -> list[DemoMailbox]:
-    """50 mailboxes of 400 events each, between the first day of the previous month and yesterday."""
+    """50 mailboxes of 400 events each, from the first day of the previous month to the day before yesterday.
+
+    ``today`` is a date in UTC. Yesterday may not be over yet in a zone behind it.
+    """
     first = days.first_of_previous_month(today)
     return [_mailbox(number, first, today) for number in range(MAILBOXES)]
 
@@ -29,7 +32,7 @@ def large_tenant(today: date) -> list[DemoMailbox]:
 def _mailbox(number: int, first: date, today: date) -> DemoMailbox:
     zone = _ZONES[number % len(_ZONES)]
     draw = random.Random(f"large|{number}|{today:%Y-%m-%d}")
-    span = (today - first).days
+    span = (today - first).days - 1
     events = [
         timed(
             f"{draw.choice(_SUBJECTS)} {entry + 1}",
