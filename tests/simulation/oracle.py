@@ -34,7 +34,7 @@ from tests.simulation.rules import (
     told,
     valid_categories,
 )
-from tests.simulation.source_keys import archive_key_of
+from tests.simulation.source_keys import archive_key_of, meeting_of
 
 type Json = dict[str, Any]
 
@@ -128,12 +128,22 @@ class Facts:
         if item["type"] == "occurrence" and record is not None and row["copy_id"] is not None:
             keys = (key, row["source_key"], known.get(row["archive_key"]), f"s:{item['seriesMasterId']}")
             versions = [version for each in keys if each for version in self.history.get(each, ())]
+            versions = [*self._between(row, meeting_of(item)), *versions]
             then = [version for version in versions if is_recorded(version, record)]
             if then:
                 shown = as_archived(item, then[-1])
         if row["kept_categories"] and not valid_categories(shown):
             shown = shown | {"categories": row["kept_categories"], "entered": shown["categories"]}
         return shown
+
+    def _between(self, row: Mapping[str, Any], meeting: int) -> list[Json]:
+        """What the former keys of a row showed of its meeting.
+
+        A series that is split twice gives a day two successors. The copy may have followed the first one, as
+        in replace mode (domain.md 2.10). It keeps that when the second one comes (2.17).
+        """
+        versions = [version for key in row["former_keys"] for version in self.history.get(key, ())]
+        return [version for version in versions if meeting_of(version) == meeting]
 
     @property
     def missed(self) -> set[str]:
@@ -308,6 +318,7 @@ class Facts:
             # An item that was used again has its former key with a date (domain.md 2.4).
             keys = (source, row["source_key"].partition("@")[0])
             versions = [version for key in keys for version in self.history.get(key, ())]
+            versions += self._between(row, meeting_of(copy))
             free = {"categories"} if row["kept_categories"] else set()
             if not any(self._may_say(version, copy, free) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")

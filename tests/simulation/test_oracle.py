@@ -1,0 +1,129 @@
+"""What the oracle takes for right when a series was split more than once."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from tests.simulation.comparing import archive_key
+from tests.simulation.oracle import Facts, Snapshot
+from tests.simulation.rules import Policies
+from tests.simulation.source_keys import Json, key_of
+
+CONFIGURATION, ROW = UUID(int=1), UUID(int=2)
+WINDOW = (datetime(2026, 2, 21, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
+
+
+def occurrence(series: str, start: str, end: str, meeting: int = 4) -> Json:
+    """The day 2026-02-28 of a series."""
+    times = {
+        name: {"dateTime": f"2026-02-28T{at}:00.0000000", "timeZone": "UTC"}
+        for name, at in (("start", start), ("end", end))
+    }
+    return {
+        "id": f"{series}-1",
+        "type": "occurrence",
+        "seriesMasterId": series,
+        "subject": "Lunch",
+        "body": {"contentType": "html", "content": f"<p>Body 1 of meeting {meeting}</p>"},
+        "originalStart": f"2026-02-28T{start}:00Z",
+        "originalStartTimeZone": "UTC",
+        "originalEndTimeZone": "UTC",
+        "isAllDay": False,
+        "isCancelled": False,
+        "location": {"displayName": ""},
+        "categories": [],
+        "showAs": "busy",
+        "importance": "normal",
+        "sensitivity": "normal",
+        **times,
+    }
+
+
+FIRST = occurrence("first", "09:00", "09:30")
+SECOND = occurrence("second", "10:00", "10:30")
+THIRD = occurrence("third", "10:15", "10:45")
+
+
+def map_row(keys: list[str], source_id: str, archived_as: str, state: str) -> Json:
+    """The row of a day that had these keys, one after the other."""
+    return {
+        "id": ROW,
+        "source_key": keys[-1],
+        "former_keys": keys[:-1],
+        "source_id": source_id,
+        "archive_key": archived_as,
+        "copy_id": "copy",
+        "state": state,
+        "kept_categories": None,
+        "left_out": None,
+        "merged_into": None,
+        "revision": "r",
+    }
+
+
+def appointment(copied: Json) -> Json:
+    """The record of a copy that says what its source said."""
+    start, end = (
+        datetime.fromisoformat(copied[name]["dateTime"]).replace(tzinfo=UTC) for name in ("start", "end")
+    )
+    return {
+        "archived_event_id": ROW,
+        "revision": "r",
+        "source_deleted_at": None,
+        "subject": copied["subject"],
+        "location": "",
+        "start_at": start,
+        "end_at": end,
+        "source_start_at": start,
+        "source_end_at": end,
+        "source_type": copied["type"],
+        "start_zone": "UTC",
+        "source_show_as": copied["showAs"],
+    }
+
+
+def problems(versions: list[Json], copied: Json, *, there: bool = True) -> list[str]:
+    """What the oracle says of a day that had these versions, one after the other, and of its copy.
+
+    ``copied``: the version that copy and record say, ``there``: whether the calendar shows the last version.
+    """
+    keys, last = [key_of(version) for version in versions], versions[-1]
+    mine = archive_key(CONFIGURATION, keys[0])
+    property_id = "String {00000000-0000-0000-0000-000000000000} Name ArchiveKey"
+    return Facts(
+        configuration_id=CONFIGURATION,
+        zone=ZoneInfo("UTC"),
+        last=Snapshot(UUID(int=3), *WINDOW, {keys[-1]: last} if there else {}),
+        history={key_of(version): [version] for version in versions},
+        touched=set(),
+        copies=[copied | {"singleValueExtendedProperties": [{"id": property_id, "value": mine}]}],
+        rows=[map_row(keys, last["id"], mine, "present" if there else "source_deleted")],
+        operations=[{"archived_event_id": ROW, "run_id": UUID(int=4), "state": "done"}],
+        appointments=[appointment(copied)],
+        policies=Policies(),
+        settled=[],
+        copied={mine},
+        mailbox={last["id"]} if there else set(),
+    ).judge()
+
+
+def test_a_copy_may_keep_the_times_of_a_successor_that_was_split_again() -> None:
+    assert problems([FIRST, SECOND, THIRD], SECOND) == []
+
+
+def test_a_copy_says_no_times_that_its_day_never_had() -> None:
+    found = problems([FIRST, SECOND, THIRD], occurrence("second", "10:05", "10:35"))
+    assert any("says start '2026-02-28T10:05:00', not '2026-02-28T10:15:00'" in each for each in found)
+
+
+def test_a_copy_does_not_say_the_times_of_another_meeting() -> None:
+    other = occurrence("second", "10:00", "10:30", meeting=5)
+    found = problems([FIRST, other, THIRD], SECOND)
+    assert any("says start '2026-02-28T10:00:00', not '2026-02-28T10:15:00'" in each for each in found)
+
+
+def test_a_copy_keeps_the_text_of_an_exception_between_when_its_day_vanishes() -> None:
+    edited = SECOND | {"type": "exception", "subject": "Lunch with Carla"}
+    assert problems([FIRST, edited, THIRD], edited, there=False) == []
+    found = problems([FIRST, edited, THIRD], edited | {"subject": "Dinner"}, there=False)
+    assert found == ["the copy 'Dinner' says what its source never said"]
