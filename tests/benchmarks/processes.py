@@ -46,6 +46,16 @@ def family_cpu_seconds(pid: int) -> float:
     return sum(used for number, used in seconds.items() if descends(number))
 
 
+def peak_megabytes() -> float:
+    """The most memory that this program has used so far (proc(5), status, VmHWM).
+
+    ``ru_maxrss`` would be wrong: it begins with the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    (kilobytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kilobytes) / 1024
+
+
 def machine_cpu_seconds() -> float:
     """Seconds in which the machine's cores were busy so far, for any process (proc(5), stat)."""
     user, nice, system, _idle, _waiting, irq, softirq, steal, *_ = map(

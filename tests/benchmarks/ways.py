@@ -20,7 +20,7 @@ import asyncpg
 from infra.local.postgres import USER, Postgres
 from infra.local.stack import ROOT
 from tests.benchmarks.plan import database as new_database
-from tests.benchmarks.processes import family_cpu_seconds
+from tests.benchmarks.processes import family_cpu_seconds, peak_megabytes
 
 __all__ = ["Told", "Way", "compare", "main", "new_database"]
 
@@ -51,7 +51,7 @@ def main(ways: dict[str, Way]) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     outcome = asdict(told) | {
         "cpu": used.ru_utime + used.ru_stime,
-        "peak_mb": round(used.ru_maxrss / 1024, 1),
+        "peak_mb": round(peak_megabytes(), 1),
         "connections": connections,
     }
     print(json.dumps(outcome))
