@@ -184,7 +184,6 @@ class OperationDrafter:
     def superseding(self, superseded: Mapping[str, tuple[MapRow, AppointmentRecord]]) -> list[OperationRow]:
         """Writes that show copies as free and marked superseded, because other copies replace them (2.16).
 
-
         The argument has the row and its record by source key. When the write is done, the row becomes
         ``superseded`` and counts no time. The operation belongs to no event of the run, so it is counted
         beside the report.

@@ -77,7 +77,7 @@ class SeriesResets:
         """
         surplus = {key: each for key, each in vanished.items() if self._supersedes(series, each)}
         stored = self.stored.get(series)
-        if self.replaces or stored is None or not surplus:
+        if self.replaces or stored is None:
             return set(surplus)
         window, shown = self._context.window, stored.reset.differences
         old = {each.key: each for each in shown if each.now is None and each.key not in rows} | surplus
@@ -108,11 +108,8 @@ class SeriesResets:
         """
         stored, taken = self.stored.get(series), self.taken.get(series)
         shown = stored is not None and stored.reset.get(vanished.key) is not None
-        if self.replaces:
-            return bool(taken) or shown
-        if stored is None or not takes(stored.reset, self.shapes.get(series), vanished):
-            return False
-        return shown or bool(taken)
+        answered = stored is not None and takes(stored.reset, self.shapes.get(series), vanished)
+        return (shown or bool(taken)) and (self.replaces or answered)
 
     def _takes(self, event: SourceEvent, difference: Difference) -> bool:
         series = event.series_master_id or ""
