@@ -164,7 +164,7 @@ class Judge:
         """The archive calendar was made again: the copies that stood are others now, and say the same."""
         copies = {archive_key_of(copy): copy for copy in await self._archive.copies()}
         ids = {key: copy["id"] for key, copy in copies.items()}
-        # A copy that the rebuild did not create keeps its former id, so it counts as lost. If its write was
+        # The rebuild gives each copy a new id. A copy that keeps its former id is lost. If its write was
         # in flight when the calendar was deleted, a later run may still create it.
         self._lost = {
             key: copy_id

@@ -16,9 +16,9 @@ from shared.database.models.base import Base
 
 #: The end of a page: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]
-# The configuration of a lookup by key. The planner takes a constant that its statistics have not seen yet for
-# one without rows. It would then read every row of a new configuration for each key. A subquery counts as an
-# average configuration, so the index of the key is chosen.
+# The configuration of a lookup by key. Statistics do not know a new configuration, so the planner expects
+# that it has no rows. It may choose an index that reads all of them for each key. For a subquery it expects
+# an average number of rows, and chooses the index of the key.
 OF_CONFIGURATION = "configuration_id = (SELECT CAST(:configuration AS uuid))"
 
 

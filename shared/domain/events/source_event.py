@@ -53,7 +53,7 @@ class SourceEvent(EventContent, frozen=True, gc=False):
     original_date: date | None = None
     #: When the event or its series was entered. None if it is not known.
     entered_at: datetime | None = None
-    #: When an occurrence or its series was last modified, UTC. None for a single event, or if unknown.
+    #: The last change of an occurrence or of its series, UTC. None if unknown, and for a single event.
     changed_at: datetime | None = None
 
 

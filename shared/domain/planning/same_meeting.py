@@ -7,13 +7,10 @@ returns certain pairs, and doubts that a person must decide.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from shared.domain.events.source_event import EventType, SourceEvent, occurrence_date
-from shared.domain.normal_form import normal_form
-from shared.domain.planning.modifications import modification_kind
+from shared.domain.planning.meeting_facts import MeetingFacts
 
 _A_DAY = timedelta(days=1)
 # How far a series may move its occurrences: to another day of the week.
@@ -34,33 +31,6 @@ class MatchStep(StrEnum):
     NOT_ARCHIVED_YET = "not_archived_yet"
     SERIES_TAKEN = "series_taken"
     ONE_MEETING = "one_meeting"
-
-
-@dataclass(frozen=True, slots=True)
-class MeetingFacts:
-    """The facts of a meeting that are compared."""
-
-    key: str
-    #: The id of the event in its calendar.
-    source_id: str
-    ical_uid: str
-    #: The original start of an occurrence, or the start of a single event, UTC.
-    slot: datetime
-    series: str | None
-    #: The date of an occurrence.
-    original_date: date | None
-    title: str
-    organizer: str
-    #: The source's own start, UTC, as is ``end``.
-    start: datetime
-    end: datetime
-    #: The local date of the start in the configuration's zone.
-    day: date
-    #: It may be the same meeting at another time. False for all-day, ``free``, modification, cancelled and
-    #: masked events.
-    timed: bool
-    #: It was entered after a plan had passed its end, so it is no ordinary meeting of its day.
-    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,34 +80,6 @@ class Matching:
     def empty(self) -> bool:
         """Whether every new event is simply new."""
         return not self.pairs and not self.doubts
-
-
-def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
-    """The facts of a source event. Raises ValueError for an occurrence without series or original start."""
-    single = event.type is EventType.SINGLE_INSTANCE
-    modifies = modification_kind(event.subject) is not None
-    takes_place = not (event.is_cancelled or event.is_declined)
-    free = event.show_as == "free"
-    return MeetingFacts(
-        key=key,
-        source_id=event.id,
-        ical_uid=event.ical_uid,
-        slot=event.start if single else event.original_start or event.start,
-        series=None if single else event.series_master_id,
-        original_date=None if single else occurrence_date(event),
-        title=title_key(event.subject),
-        # A modification is the person's own note, so its organizer does not matter.
-        organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
-        start=event.start,
-        end=event.end,
-        day=event.start.date() if event.is_all_day else event.start.astimezone(zone).date(),
-        timed=takes_place and not (event.is_all_day or free or event.masked or modifies),
-    )
-
-
-def title_key(subject: str) -> str:
-    """Subjects for comparison: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
-    return normal_form("NFC", normal_form("NFD", subject.strip()).casefold())
 
 
 def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:

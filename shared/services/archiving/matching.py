@@ -12,13 +12,12 @@ from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
+from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts
 from shared.domain.planning.same_meeting import (
     GoneRow,
     Matching,
     MatchStep,
-    MeetingFacts,
     match_meetings,
-    meeting_facts,
     possible_predecessors,
 )
 from shared.domain.runs.archived_event import ArchivedEventState

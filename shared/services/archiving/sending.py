@@ -203,7 +203,7 @@ class BatchSender:
             return Result(operation, OperationState.SENT)
         copy = copies[0]
         if copy.etag == operation.if_match:
-            # This is the version that the store refused to change, so the read is older. Send again.
+            # The store refused to change this version, so it has a newer one. The read is stale: send again.
             return Result(operation, OperationState.PLANNED, etag=copy.etag)
         if self.has_effect(operation, copy):
             return adopted(operation, copies)

@@ -12,8 +12,8 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.events.revision import modified_revision, revision, source_revision
 from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.planning.meeting_facts import MeetingFacts
 from shared.domain.planning.read_event import ReadEvent
-from shared.domain.planning.same_meeting import MeetingFacts
 from shared.domain.planning.series_change import Kept, keep_archived, keep_category
 from shared.domain.runs.archived_event import ArchivedEventState
 

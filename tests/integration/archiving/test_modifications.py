@@ -147,7 +147,7 @@ async def test_the_modification_of_a_meeting_that_was_superseded_stays_consumed(
     await again_at(world, NINE + 5 * HOUR, 120)
     report = await world.archive()
     assert (report["flagged"], report["consumed"], await hours(world)) == (1, 1, 1.5)
-    # The owner is shown the meeting as it was with its extension. Their answer is about all of it.
+    # The item shows the meeting with its extension. The answer covers both.
     (shown,) = await world.rows("SELECT start_at, end_at FROM action_item_events WHERE side = 'archived'")
     assert (shown["start_at"], shown["end_at"]) == (NINE, NINE + 1.5 * HOUR)
     report = await world.answer(Answer.NEW_ONE_ONLY)

@@ -127,7 +127,7 @@ async def test_a_copy_that_stale_reads_hide_is_not_made_again(world: World) -> N
     await world.open(three())
     await world.archive()
     await world.edit((await world.copy("Two"))["id"], subject="By hand")
-    # Graph refuses to overwrite the copy, so it is there. A read by id and a search, twice, do not show it.
+    # Graph refuses to overwrite the copy, which proves that it exists. Four stale reads do not show it.
     world.hide_new_copies(times=4)
     report = await world.replace()
     assert (report["state"], report["archived"], report["updated"]) == ("completed", 0, 3)

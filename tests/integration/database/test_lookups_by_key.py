@@ -19,7 +19,7 @@ from tests.support.settings import make_settings
 
 _ROWS = 300
 _KEYS = [f"s:{number}" for number in range(_ROWS)]
-# A row is read once, and again by a check of a foreign key. Quadratic reading means 90,000.
+# A lookup reads each row once, a foreign key check reads it again. A quadratic lookup reads 90,000 rows.
 _AT_MOST = 4 * _ROWS
 
 

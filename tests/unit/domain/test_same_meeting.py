@@ -10,18 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.events.source_event import Participant
+from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts, title_key
 from shared.domain.planning.same_meeting import (
     Doubt,
     GoneRow,
     Matching,
     MatchStep,
-    MeetingFacts,
     Pair,
     closest,
     match_meetings,
-    meeting_facts,
     possible_predecessors,
-    title_key,
 )
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 
