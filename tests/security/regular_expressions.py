@@ -45,8 +45,10 @@ def expressions() -> Iterator[Expression]:
 
 def _of(path: Path) -> Iterator[Expression]:
     text = path.read_text()
-    tree = ast.parse(text)
     assert not re.search(r"^\s*(from re import|import re as|import regex)", text, re.MULTILINE), path
+    if not re.search(r"^\s*import re$|\bpattern=", text, re.MULTILINE):
+        return
+    tree = ast.parse(text)
     applied = _applied(tree)
     module = str(path.relative_to(ROOT))
     names: dict[str, object] = {"re": re}

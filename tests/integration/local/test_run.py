@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from sqlalchemy import make_url
 
@@ -111,7 +111,7 @@ async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Pat
     assert told["mailboxes"][calendar["mailbox"]]["archived"] == calendar["events"] == 12
     assert calendar["zone"] == "Europe/Vienna"
     assert calendar["series"] == 1
-    jsonschema.validate(told, json.loads((ROOT / "docs/run-report.schema.json").read_text()))
+    jsonschema_rs.validate(json.loads((ROOT / "docs/run-report.schema.json").read_text()), told)
     assert [month["month"] for month in calendar["months"]] == ["2024-09", "2024-10", "2024-11"]
     total = sum(month["total"]["net_hours"] for month in calendar["months"])
     assert total == calendar["hours"]["total"]["net_hours"]
