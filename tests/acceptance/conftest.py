@@ -12,6 +12,7 @@ import pytest_asyncio
 from infra.local import app_instances
 from infra.local.stack import Stack
 from infra.local.state_folder import delete_state
+from tests.acceptance.simulated_worlds import WORLDS, SimulatedWorlds
 
 #: File that gets one JSON line for each point; set by ``./dev accept``.
 RESULTS = "ACCEPTANCE_RESULTS"
@@ -49,6 +50,12 @@ def acceptance_point(request: pytest.FixtureRequest) -> AcceptancePoint:
     return record
 
 
+@pytest.fixture
+def worlds(request: pytest.FixtureRequest) -> SimulatedWorlds:
+    """The simulated worlds of this session, started already or not."""
+    return request.config.stash[WORLDS]
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """One running system for the points of a module; each has people of its own."""
@@ -64,7 +71,11 @@ def point_id(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep only the points asked for; points are never run by several workers, they measure."""
+    """Keep only the points asked for; points are never run by several workers, they measure.
+
+    First come those that need the machine for themselves. The simulated worlds run beside the rest, and are
+    waited for at the end.
+    """
     names = config.getoption("--point", default=[])
     wanted = {name.removeprefix("test_").replace("_", "-") for name in names}
     here = Path(__file__).parent
@@ -83,6 +94,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    if any(_is_simulation(item) for item in items):
+        config.stash[WORLDS] = SimulatedWorlds.of(quick=config.getoption("--quick", default=False))
+        items.sort(key=lambda item: (_is_simulation(item), not _is_alone(item)))
+
+
+def _is_simulation(item: pytest.Item) -> bool:
+    return "worlds" in getattr(item, "fixturenames", ())
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the simulated worlds once no point needs the machine for itself any more."""
+    worlds = item.config.stash.get(WORLDS, None)
+    if worlds is not None and not _is_alone(item):
+        worlds.start()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End simulated worlds that were not waited for."""
+    if (worlds := session.config.stash.get(WORLDS, None)) is not None:
+        worlds.stop()
 
 
 def _is_wanted(item: pytest.Item, wanted: set[str]) -> bool:

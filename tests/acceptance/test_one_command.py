@@ -173,6 +173,7 @@ async def test_kill_nine_at_any_moment(
 
 
 @pytest.mark.one_instance
+@pytest.mark.alone
 async def test_thousand_new_events_near_the_bound(acceptance_point: AcceptancePoint) -> None:
     """A thousand new events take little longer than Graph's own limit, and few round trips."""
     row = (await archive_benchmark.measure(((1, 1000),), [50.0]))[0]

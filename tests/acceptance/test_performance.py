@@ -12,8 +12,8 @@ import pytest
 from tests.acceptance.conftest import AcceptancePoint
 from tests.benchmarks import api, archive, cold, database, jobs, plan
 
-#: Each figure is judged against the cores of one host.
-pytestmark = pytest.mark.one_instance
+#: Each figure is judged against the cores of one host, with nothing else on them.
+pytestmark = [pytest.mark.one_instance, pytest.mark.alone]
 _ROUNDS = 3
 
 
