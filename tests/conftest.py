@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from shared.settings import Settings
 from tests.support.settings import make_settings
 
+FOLDER = Path(__file__).parent
 # What starts processes, injects faults by the dozen or tries hundreds of examples: left out by --fast.
 SLOW = (
     *("integration/archiving", "integration/audit", "integration/calendars", "integration/categories"),
@@ -30,6 +32,12 @@ FAST = (
     "integration/archiving/test_dispatching.py",
     "integration/categories/test_hours.py",
 )
+#: What takes longest starts first, so that no worker is left with it at the end.
+LONGEST = (
+    *("security/test_contract.py", "security/test_erasure.py", "security/test_isolation.py", "simulation"),
+    *("integration/functions_host", "integration/local", "integration/verifying/test_real_host.py"),
+    *("integration/archiving/test_system_killed.py", "unit/domain", "unit/azure"),
+)
 
 # How long an example takes says nothing of whether it is right.
 hypothesis_settings.register_profile("suite", deadline=None)
@@ -43,18 +51,28 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones."""
+    """Mark the slow ones, and begin with the longest."""
     for item in items:
         if _slow(item.path):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: _place(item.path))
 
 
 @cache
 def _slow(path: Path) -> bool:
-    folder = Path(__file__).parent
-    if path in {folder / fast for fast in FAST}:
-        return False
-    return any(path.is_relative_to(folder / slow) for slow in SLOW)
+    return _is_in(path, SLOW) and not _is_in(path, FAST)
+
+
+@cache
+def _place(path: Path) -> int:
+    for place, each in enumerate(LONGEST):
+        if _is_in(path, (each,)):
+            return place
+    return len(LONGEST) + (not _slow(path))
+
+
+def _is_in(path: Path, parts: Iterable[str]) -> bool:
+    return any(path.is_relative_to(FOLDER / part) for part in parts)
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     assert seconds < 20
 
 
+@pytest.mark.alone
 async def test_large_calendar_becomes_a_month(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
     """10 MB with 8,000 events and 150 series are read, archived and reported; progress is never silent."""
     path, state = tmp_path / "large.ics", tmp_path / "state"

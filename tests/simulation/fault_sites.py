@@ -15,12 +15,19 @@ _LOCKS = re.compile(rb"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE)\b|advisory", re.IGNO
 BATCH = "Graph: send a batch"
 _SHARE = 16
 _MOST = 3
-# Places that few worlds pass, or all of them seldom: struck once a world, at every fourth passage.
+# Places that few worlds pass, or all of them seldom. Each is struck once a world at most.
 _RARE = re.compile(
-    r"local_|period_locks|notifications|mailbox_gates|pg_type|close a statement|other$|find events"
+    r"local_|notifications|mailbox_gates|close a statement|find events"
     r"|read (appointments|overlap_)|(delete|insert|update) (archived_events|overlap_|appointments)"
     r"|(lock|update) jobs|(update|lock) archive_configurations|insert archive_operations"
 )
+# Of these, most worlds pass none before the calm. A world is against some of them.
+_RARER = re.compile(
+    r"verification|action_item|mailbox_approvals|period_locks|insert appointments|overlap_groups|pg_type"
+)
+_RARER_SHARE = 3
+# These are passed by one world in twenty.
+_RAREST = re.compile(r"local_events|backfills|read wanted|other$")
 
 
 @dataclass(slots=True)
@@ -56,20 +63,21 @@ class Grudge:
     """A world's ill will against some kinds of places, so that rare ones are struck, too.
 
     Each world is against one place in ``_SHARE``, where every fourth passage fails, three times at most:
-    more, and nothing would ever be done. It has random numbers of its own: elsewhere the world is unchanged.
+    more, and nothing would ever be done. The same number of rare places is struck on top, and of rarer ones.
+    It has random numbers of its own: elsewhere the world is unchanged.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self._share = rng.randrange(_SHARE)
         self._left = rng.randrange(_MOST + 1)
-        self._rare = _MOST
+        self._rare = self._rarer = _MOST
+        self._rarer_share = rng.randrange(_RARER_SHARE)
         self._struck: set[str] = set()
 
     def strikes(self, place: str) -> bool:
         """Whether this passage of the place is to fail."""
-        if self._rare and place not in self._struck and _RARE.search(place) and self.rng.random() < 0.25:
-            self._rare -= 1
+        if place not in self._struck and (self._strikes_rarer(place) or self._strikes_rare(place)):
             self._struck.add(place)
             return True
         if self._left == 0 or crc32(place.encode()) % _SHARE != self._share or self.rng.random() >= 0.25:
@@ -77,9 +85,25 @@ class Grudge:
         self._left -= 1
         return True
 
+    def _strikes_rarer(self, place: str) -> bool:
+        if not self._rarer:
+            return False
+        mine = crc32(place.encode()) % _RARER_SHARE == self._rarer_share
+        chance = 0.8 if _RAREST.search(place) else 0.5 if mine and _RARER.search(place) else 0.0
+        if self.rng.random() >= chance:
+            return False
+        self._rarer -= 1
+        return True
+
+    def _strikes_rare(self, place: str) -> bool:
+        if not self._rare or not _RARE.search(place) or self.rng.random() >= 0.25:
+            return False
+        self._rare -= 1
+        return True
+
     def relent(self) -> None:
         """Nothing fails any more."""
-        self._left = self._rare = 0
+        self._left = self._rare = self._rarer = 0
 
 
 def graph_place(method: str, path: str, *, in_batch: bool) -> str:

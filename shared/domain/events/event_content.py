@@ -63,6 +63,7 @@ SEEN_FIELDS: Final = tuple(
     name for name in CONTENT_FIELDS if name not in ("body_type", "start_zone", "end_zone")
 )
 _content_of = attrgetter(*CONTENT_FIELDS)
+_AS_THEY_ARE: Final = frozenset((bool, int, type(None)))
 
 
 def content_of(event: EventContent) -> EventContent:
@@ -81,6 +82,12 @@ def storable(text: str) -> str:
 
 
 def _written(value: Any) -> Any:
+    # Most values. A match would try every pattern for each of them.
+    kind = type(value)
+    if kind is str:
+        return storable(value)
+    if kind in _AS_THEY_ARE:
+        return value
     match value:
         case str():
             return storable(value)

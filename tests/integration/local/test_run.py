@@ -157,8 +157,9 @@ async def test_a_database_of_another_system_is_refused_again_and_again(state: Pa
     async with Postgres(tmp_path / "server", environ={}) as server:
         url = make_url(server.url()).set(drivername="postgres", username="postgres", database="shared")
         given = environment() | {"DATABASE_URL": url.render_as_string(hide_password=False)}
-        other = tmp_path / "other"
-        command = [*dev("run", "--once"), "--port", "0", "--state"]
+        other, calendar = tmp_path / "other", tmp_path / "kim.ics"
+        calendar.write_text(_CALENDAR)
+        command = [*dev("run", "--once"), "--port", "0", "--calendar", str(calendar), "--state"]
         statuses, said = [], ""
         for folder in (state, state, other, other):
             process = await asyncio.create_subprocess_exec(
