@@ -1,5 +1,6 @@
 """What lies before the nightly runs' first day, month by month (domain.md 2.14)."""
 
+import asyncio
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from tests.integration.archiving.durable import RecordingClient, function_of
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.world import World
 from tests.integration.verifying.verifier import Verifier
+from tests.support.locks import until_blocked
 
 FIRST = date(2025, 11, 20)
 NIGHTS = date(2026, 2, 1)
@@ -191,6 +193,21 @@ async def test_two_that_continue_at_once_queue_one_month(backfill: Backfiller, w
     assert (one is not None, other) == (True, [])
     assert await backfill.backfills.advance(first) is None
     assert len(await backfill.windows()) == 2
+
+
+async def test_started_over_it_waits_for_its_month_and_lets_the_run_write(
+    backfill: Backfiller, world: World
+) -> None:
+    """It held the configuration and waited for the run, whose new rows refer to the configuration."""
+    first = await backfill.start()
+    async with world.database.session() as run:
+        await run.execute(update(ArchiveRun).where(ArchiveRun.id == first).values(progress=1))
+        starting = asyncio.create_task(backfill.start())
+        await until_blocked(world.database, starting)
+        # As the foreign key of a row that is inserted does.
+        referred = text("SELECT id FROM archive_configurations FOR KEY SHARE NOWAIT")
+        assert (await run.execute(referred)).scalar_one() == world.configuration_id
+    assert await starting == first
 
 
 async def test_paused_it_finishes_its_month_and_resumed_it_continues(

@@ -110,12 +110,14 @@ class ArchiveConfigurationRepository(Repository):
     ) -> ArchiveConfiguration | None:
         """The configuration, locked until the transaction ends.
 
-        ``shared`` is a shared lock: others may hold it too, and nobody can change or delete the row.
+        ``shared`` is a shared lock: others may hold it too, and nobody can change or delete the row. Neither
+        lock stops rows that refer to it. A run inserts them while it holds its own row, and the caller
+        may wait for that row.
         """
         return await self._one(
             select(ArchiveConfiguration)
             .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
-            .with_for_update(read=shared)
+            .with_for_update(read=shared, key_share=not shared)
             .execution_options(populate_existing=True)
         )
 
