@@ -11,9 +11,9 @@ from shared.domain.runs.archived_event import ArchivedEventState
 def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Merge]]:
     """The events that are archived themselves, and the merges of the others.
 
-    An archived event keeps its copy. If none is archived, one represents all: a known key first, then the
-    smallest key. Events that wait for a person are decided elsewhere. If none is archived, the others wait
-    with them: they are merged into one that waits.
+    An archived event keeps its copy. If none is archived, one represents all: first who may take over a
+    copy, then a known key, then the smallest key. Events that wait for a person are decided elsewhere. If
+    none is archived, the others wait with them: they are merged into one that waits.
     """
     if len(batch) == 1:
         return [each for each in batch if not each.waits], []
@@ -48,13 +48,15 @@ def _claims(candidate: Candidate) -> bool:
     return creating or known.state is ArchivedEventState.REMOVED_BY_OWNER
 
 
-def _succession(keys: Collection[str], candidate: Candidate) -> tuple[int, bool, str]:
-    """Who represents a group without a copy: the present representative, else who may take over.
+def _succession(keys: Collection[str], candidate: Candidate) -> tuple[int, str]:
+    """Who represents a group without a copy: who may take one over, else the present representative.
 
     Who was merged into an event outside the group (``keys``) comes first, because that one may have a copy.
+    A row without a copy may only say that an earlier reading met its event.
     """
     known = candidate.known
     if known is None:
-        return 2, False, candidate.facts.key
-    merged = known.state is ArchivedEventState.MERGED
-    return int(merged), merged and known.merged_into in keys, candidate.facts.key
+        return 3, candidate.facts.key
+    if known.state is not ArchivedEventState.MERGED:
+        return 1, candidate.facts.key
+    return 2 if known.merged_into in keys else 0, candidate.facts.key

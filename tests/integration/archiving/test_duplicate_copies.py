@@ -75,6 +75,23 @@ async def test_a_duplicate_keeps_the_copy_of_its_representative_that_went_to_ano
     await nothing_more(world)
 
 
+async def test_the_copy_of_a_representative_that_was_entered_again_stands_once_when_its_plan_reads_again(
+    world: World,
+) -> None:
+    await world.open([event("Early", NINE), *[event("Review", NINE + 3 * HOUR)] * 2])
+    await world.archive()
+    copies = {copy["subject"]: copy["id"] for copy in await world.copies()}
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    # The other meeting makes the plan read its pages twice: its row is given to the new event.
+    for again, key in (("Review", merged["merged_into"]), ("Early", await world.key("Early"))):
+        await world.delete(key.removeprefix("s:"))
+        await world.add(event(again, NINE if again == "Early" else NINE + 3 * HOUR))
+    report = await world.archive()
+    assert (report["repointed"], report["merged"], report["archived"]) == (1, 1, 0)
+    assert {copy["subject"]: copy["id"] for copy in await world.copies()} == copies
+    await nothing_more(world)
+
+
 async def test_a_copy_that_a_decision_left_out_counts_for_the_duplicate_that_takes_it_over(
     world: World,
 ) -> None:

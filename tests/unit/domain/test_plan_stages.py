@@ -128,6 +128,25 @@ def test_the_duplicate_of_a_vanished_representative_comes_before_those_merged_in
     assert (represents.formerly, follows.action) == ("s:gone", Action.MERGE)
 
 
+def test_the_duplicate_of_a_vanished_representative_comes_before_rows_without_a_copy() -> None:
+    merged, other = replace(MEETING, id="z"), replace(MEETING, id="a")
+    for state in (ArchivedEventState.CREATING, ArchivedEventState.FLAGGED, ArchivedEventState.LEFT_OUT):
+        rows = {
+            "s:z": KnownEvent(
+                *("s:z", ArchivedEventState.MERGED, revision(merged), "s:gone"), pending=False, has_copy=False
+            ),
+            "s:a": KnownEvent(
+                *("s:a", state, revision(other), None), pending=False, has_copy=False, under_way=False
+            ),
+        }
+        plan = Planner(WINDOW, policies=AUTO)
+        decisions = [*plan.feed([merged, other], rows).decisions, *plan.close().decisions]
+        decided = {each.source_key: each for each in decisions}
+        represents, follows = decided["s:z"], decided["s:a"]
+        assert isinstance(represents, Create)
+        assert (represents.formerly, follows.action) == ("s:gone", Action.MERGE)
+
+
 def test_what_is_no_day_of_its_series_takes_part_in_nothing() -> None:
     twin = replace(MEETING, id="twin")
     invented = ReadEvent(twin, "s:twin", twin.start, left_out=LeftOut.SERIES_CHANGED)
