@@ -166,6 +166,23 @@ async def test_a_rebuild_that_was_cancelled_is_taken_up_where_it_stopped(
     await nothing_left_to_do(verifier)
 
 
+async def test_what_a_run_leaves_out_before_the_rebuild_comes_back_all_the_same(
+    world: World, verifier: Verifier
+) -> None:
+    """The run took it for an event that was never archived, and the rebuild passed it over."""
+    billable = event("Review", DAY + timedelta(hours=9), 60, categories=["Acme - billable"])
+    await world.open([billable], purpose="timesheet")
+    await world.archive()
+    drop_calendar(world)
+    run_id = await ask(verifier)
+    with telemetry.bind(caller=world.admin, correlation="cancel"):
+        await verifier.app.archiving.runs.cancel(world.admin, run_id)
+    await world.edit((await world.source("Review"))["id"], categories=["Private"])
+    assert (await world.archive())["left_out"] == 1
+    assert (await rebuild(verifier))["archived"] == 1
+    assert await world.subjects() == ["Review"]
+
+
 async def test_other_runs_wait_until_the_archive_is_rebuilt(world: World, verifier: Verifier) -> None:
     await world.open(meetings(2))
     await world.archive()

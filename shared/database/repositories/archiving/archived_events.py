@@ -73,8 +73,8 @@ _SET_PRESENT = text(f"""
        AND copy_id IS NOT NULL
     RETURNING id
 """)  # noqa: S608
-# Only a modification with a copy is removed from the count. Everything else stays. The copy keeps its
-# content, which is compared if the event is archived alone again.
+# Only a modification with a copy is removed from the count. Everything else stays, also if its copy was lost
+# and is created again. The copy keeps its content, which is compared if the event is archived alone again.
 _SET_ASIDE = text(f"""
     UPDATE archived_events e SET state = v.state, merged_into = v.merged_into, left_out = v.left_out,
            revision = CASE WHEN e.copy_id IS NULL THEN v.revision ELSE e.revision END,
@@ -83,7 +83,8 @@ _SET_ASIDE = text(f"""
            AS v(source_key text, state text, merged_into text, left_out text, revision text,
                 start_at timestamptz)
      WHERE {MAP_SCOPE} AND e.source_key = v.source_key
-       AND (e.copy_id IS NULL OR v.state = 'consumed' AND e.state NOT IN ('present', 'source_deleted'))
+       AND (e.copy_id IS NULL AND e.lost_at IS NULL
+            OR v.state = 'consumed' AND e.state NOT IN ('present', 'source_deleted', 'creating'))
     RETURNING e.id, e.state
 """)  # noqa: S608
 _MOVE = text(f"""
