@@ -23,7 +23,8 @@ _RARE = re.compile(
 )
 # Of these, most worlds pass none before the calm. A world is against some of them.
 _RARER = re.compile(
-    r"verification|action_item|mailbox_approvals|period_locks|insert appointments|overlap_groups|pg_type"
+    r"(insert|update|delete) (verification|action_item|appointments)|read verification_|mailbox_approvals"
+    r"|period_locks|pg_type"
 )
 _RARER_SHARE = 3
 # These are passed by one world in twenty.
