@@ -11,10 +11,11 @@ from shared.domain.planning.same_meeting import GoneRow
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
-def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, in_flight: bool) -> GoneRow:
+def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, archived: bool) -> GoneRow:
     """What is known of the row's meeting: from ``record``, or if there is none, its place alone.
 
-    ``zone`` is that of the archive. With ``in_flight``, the row's write is planned or sent.
+    ``zone`` is that of the archive. With ``archived``, the row has a copy, its copy was lost, or its write is
+    planned or sent.
     """
     if record is None:
         facts = MeetingFacts(
@@ -41,12 +42,12 @@ def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, in
     return GoneRow(
         facts,
         counts=takes_place
-        and (row.copy_id is not None or in_flight)
+        and archived
         and record.show_as != "free"
         and not record.is_all_day
         and record.excluded is None
         and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
         copy_start=record.start,
         copy_end=record.end,
-        waits=row.copy_id is None and not in_flight,
+        waits=not archived,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared import telemetry
+from shared.domain.action_items.items import Answer
 from shared.errors import RunInProgress
 from shared.services.rebuilding import requests, runs
 from tests.integration.archiving.simulated_mailbox import event
@@ -181,6 +182,64 @@ async def test_what_a_run_leaves_out_before_the_rebuild_comes_back_all_the_same(
     assert (await world.archive())["left_out"] == 1
     assert (await rebuild(verifier))["archived"] == 1
     assert await world.subjects() == ["Review"]
+
+
+async def lost_before_a_run(world: World, verifier: Verifier, meeting: dict[str, Any]) -> str:
+    """A meeting whose copy is lost while its rebuild was cancelled; the copy's archive key."""
+    await world.open([meeting], purpose="timesheet")
+    await world.archive()
+    (key,) = await world.copies_by_key()
+    drop_calendar(world)
+    run_id = await ask(verifier)
+    with telemetry.bind(caller=world.admin, correlation="cancel"):
+        await verifier.app.archiving.runs.cancel(world.admin, run_id)
+    await world.delete((await world.source("Review"))["id"])
+    return key
+
+
+async def test_a_lost_copy_whose_invitation_is_made_again_keeps_its_key_and_category(
+    world: World, verifier: Verifier
+) -> None:
+    """The run took the row for one that never had a copy, and the hours lost their category."""
+    times = DAY + timedelta(hours=9), 60
+    key = await lost_before_a_run(
+        world, verifier, event("Review", *times, categories=["Acme - billable"], iCalUId="one")
+    )
+    await world.add(event("Review", *times, iCalUId="one"))
+    assert (await world.archive())["left_out"] == 0
+    assert await refusal(verifier) == "archive_calendar_exists"
+    assert await world.copies_by_key() == {key: 1}
+    assert [copy["categories"] for copy in await world.copies()] == [["Acme - billable"]]
+    await nothing_left_to_do(verifier)
+
+
+async def test_a_lost_copy_whose_event_is_entered_again_by_hand_stands_once(
+    world: World, verifier: Verifier
+) -> None:
+    times = DAY + timedelta(hours=9), 60
+    key = await lost_before_a_run(
+        world, verifier, event("Review", *times, categories=["Acme - billable"], iCalUId="one")
+    )
+    await world.add(event("Review", *times, categories=["Acme - billable"], iCalUId="another"))
+    await world.archive()
+    assert await refusal(verifier) == "archive_calendar_exists"
+    assert await world.copies_by_key() == {key: 1}
+    await nothing_left_to_do(verifier)
+
+
+async def test_a_lost_copy_whose_event_is_entered_again_later_that_day_is_asked_about(
+    world: World, verifier: Verifier
+) -> None:
+    nine = DAY + timedelta(hours=9)
+    billable = {"categories": ["Acme - billable"]}
+    key = await lost_before_a_run(world, verifier, event("Review", nine, 60, iCalUId="one", **billable))
+    await world.add(event("Review", nine + timedelta(hours=3), 60, iCalUId="another", **billable))
+    await world.archive()
+    assert len(await world.open_items()) == 1
+    assert (await rebuild(verifier))["archived"] == 1
+    await world.answer(Answer.ONE_MEETING)
+    assert await world.copies_by_key() == {key: 1}
+    await nothing_left_to_do(verifier)
 
 
 async def test_other_runs_wait_until_the_archive_is_rebuilt(world: World, verifier: Verifier) -> None:

@@ -103,7 +103,8 @@ _FORGET_ENTERED = text(f"""
     DELETE FROM archived_events e USING bare WHERE e.id = bare.id
     RETURNING e.id
 """)  # noqa: S608
-# Rows without a copy keep their state. A later copy uses a key that no copy carries (2.3).
+# Rows without a copy keep their state. A later copy uses a key that no copy carries (2.3). If a copy was lost
+# with its calendar, its key and categories stay until it is created again.
 _REPOINT = text(f"""
     UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
            source_key = :source_key, source_id = :source_id, ical_uid = :ical_uid,
@@ -114,9 +115,11 @@ _REPOINT = text(f"""
            pending_since = CASE WHEN CAST(:write AS boolean) AND copy_id IS NOT NULL
                                  AND state IN ('present', 'source_deleted')
                            THEN COALESCE(pending_since, :now) ELSE pending_since END,
-           archive_key = COALESCE(CAST(:archive_key AS text), archive_key),
-           generation = COALESCE(CAST(:generation AS int), generation),
-           kept_categories = CASE WHEN copy_id IS NULL THEN kept_categories
+           archive_key = CASE WHEN lost_at IS NULL THEN COALESCE(CAST(:archive_key AS text), archive_key)
+                         ELSE archive_key END,
+           generation = CASE WHEN lost_at IS NULL THEN COALESCE(CAST(:generation AS int), generation)
+                        ELSE generation END,
+           kept_categories = CASE WHEN copy_id IS NULL AND lost_at IS NULL THEN kept_categories
                ELSE COALESCE((SELECT to_jsonb(a.categories) FROM appointments a
                                WHERE a.archived_event_id = archived_events.id), '[]') END
      WHERE {MAP_SCOPE} AND id = :id
@@ -230,8 +233,9 @@ class SourceIdentityRepository(ArchivedEventRepository):
     ) -> None:
         """Give the row to another source: key, source, slot and series of ``new`` (2.16).
 
-        ``write``: its copy must say so too. A copy's archive key stays. A row that may still get a copy is
-        given an unused one. ``entered_by``: the run that first knows the new source's series.
+        ``write``: its copy must say so too. A copy's archive key stays, also if the copy was lost with its
+        calendar. A row that may get its first copy is given an unused one. ``entered_by``: the run that first
+        knows the new source's series.
         """
         archive_key, generation = None, None
         if row.copy_id is None:
