@@ -11,7 +11,7 @@ from shared.settings import Settings
 from tests.support.settings import make_settings
 
 FOLDER = Path(__file__).parent
-# What starts processes, injects faults by the dozen or tries hundreds of examples: left out by --fast.
+# Left out by --fast, which takes at most 90 s: whole features, processes, many faults or many examples.
 SLOW = (
     *("integration/archiving", "integration/audit", "integration/calendars", "integration/categories"),
     *("integration/functions_host", "integration/graph_simulator", "integration/local", "integration/months"),
@@ -26,13 +26,13 @@ SLOW = (
     *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
     "unit/local/test_random_calendars.py",
 )
-#: Of the slow folders, what shows soonest that archiving or its figures broke.
+#: Files of slow folders that --fast runs all the same, to find a broken archive or wrong hours early.
 FAST = (
     "integration/archiving/test_changes.py",
     "integration/archiving/test_dispatching.py",
     "integration/categories/test_hours.py",
 )
-#: What takes longest starts first, so that no worker is left with it at the end.
+#: The longest tests start first, so that at the end both workers have short ones.
 LONGEST = (
     *("security/test_contract.py", "security/test_erasure.py", "security/test_isolation.py", "simulation"),
     *("integration/functions_host", "integration/local", "integration/verifying/test_real_host.py"),

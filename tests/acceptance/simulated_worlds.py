@@ -1,6 +1,6 @@
 """The simulated worlds of ``./dev accept``, which run beside the other points.
 
-They need an hour of CPU, and most points wait for other processes.
+They need over an hour of CPU, and most other points wait for processes of their own.
 """
 
 import os
@@ -20,10 +20,9 @@ ROOT = Path(__file__).parents[2]
 #: How many worlds, and how many of them a second time; fewer with ``--quick``.
 SEEDS, TWICE = 2000, 300
 QUICK_SEEDS, QUICK_TWICE = 200, 20
-
-_END_SECONDS = 60
 #: The worlds of this session, if one of its points is about them.
 WORLDS = pytest.StashKey["SimulatedWorlds"]()
+_END_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class SimulatedWorlds:
 
     @classmethod
     def of(cls, *, quick: bool) -> "SimulatedWorlds":
-        """All of them, or a tenth."""
+        """All of them, or with ``quick`` a tenth."""
         return cls(QUICK_SEEDS, QUICK_TWICE) if quick else cls()
 
     def start(self) -> None:

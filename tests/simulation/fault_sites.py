@@ -15,19 +15,19 @@ _LOCKS = re.compile(rb"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE)\b|advisory", re.IGNO
 BATCH = "Graph: send a batch"
 _SHARE = 16
 _MOST = 3
-# Places that few worlds pass, or all of them seldom. Each is struck once a world at most.
+# Rare places. Few worlds pass them, or each world passes them seldom.
 _RARE = re.compile(
     r"local_|notifications|mailbox_gates|close a statement|find events"
-    r"|read (appointments|overlap_)|(delete|insert|update) (archived_events|overlap_|appointments)"
+    r"|read (appointments|overlap_)|(delete|insert|update) (archived_events|overlap_)"
     r"|(lock|update) jobs|(update|lock) archive_configurations|insert archive_operations"
 )
-# Of these, most worlds pass none before the calm. A world is against some of them.
+# Rarer places. Most worlds pass them only in the calm, when nothing fails. A world strikes a third of them.
 _RARER = re.compile(
     r"(insert|update|delete) (verification|action_item|appointments)|read verification_|mailbox_approvals"
     r"|period_locks|pg_type"
 )
 _RARER_SHARE = 3
-# These are passed by one world in twenty.
+# The rarest places. Every world strikes them.
 _RAREST = re.compile(r"local_events|backfills|read wanted|other$")
 
 
@@ -64,8 +64,8 @@ class Grudge:
     """A world's ill will against some kinds of places, so that rare ones are struck, too.
 
     Each world is against one place in ``_SHARE``, where every fourth passage fails, three times at most:
-    more, and nothing would ever be done. The same number of rare places is struck on top, and of rarer ones.
-    It has random numbers of its own: elsewhere the world is unchanged.
+    more, and nothing would ever be done. It also strikes up to three rare places and up to three rarer ones,
+    each once. It has random numbers of its own: elsewhere the world is unchanged.
     """
 
     def __init__(self, rng: random.Random) -> None:

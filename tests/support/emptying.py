@@ -7,7 +7,7 @@ from sqlalchemy import MetaData
 from shared.database.models.metadata import METADATA
 from tests.support.postgres import TestDatabase, administrator
 
-#: A DELETE of this many rows leaves enough dead ones in a table to slow the next tests.
+#: From this many rows on, a table is truncated. The dead rows of a DELETE would slow the next tests.
 MANY_ROWS: Final = 1_000
 
 

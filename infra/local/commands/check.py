@@ -45,7 +45,7 @@ def _pytest_arguments(given: Sequence[str], *, fast: bool) -> list[str]:
     if given:
         return [*given, *slow]
     # The acceptance points are `./dev accept`; a checkout without them has no folder to leave out.
-    # The tests differ in length by a hundred times: a worker without work takes some from the other.
+    # Some tests take a hundred times as long as others. A worker that is done takes tests from the other.
     arguments = ["-n", "2", "--dist", "worksteal", "--ignore=tests/acceptance", *slow]
     return arguments if fast else [*arguments, *_COVERAGE]
 

@@ -13,6 +13,8 @@ _MAY_HAVE_COPY = (
     ArchivedEventState.SOURCE_DELETED,
     ArchivedEventState.CONSUMED,
 )
+# A lost copy that was consumed or superseded counts no time.
+_MAY_BE_LOST = (ArchivedEventState.CREATING, ArchivedEventState.SOURCE_DELETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,18 @@ class KnownEvent:
     #: leaves rows without a write (False).
     under_way: bool = True
 
+    #: Its copy was lost with its calendar, and is created again.
+    lost: bool = False
+
     @property
-    def archived(self) -> bool:
+    def stands(self) -> bool:
         """Whether its own copy is in the archive calendar, as far as known."""
         return self.has_copy and self.state in _MAY_HAVE_COPY
+
+    @property
+    def archived(self) -> bool:
+        """Whether its own copy stands, or is created again: what is archived stays archived (2.5)."""
+        return self.stands or (self.lost and self.state in _MAY_BE_LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +98,5 @@ class Candidate:
 
     @property
     def archived(self) -> bool:
-        """Whether it has a copy."""
+        """Whether it has a copy, or a lost one."""
         return self.known is not None and self.known.archived

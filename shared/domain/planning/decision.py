@@ -165,7 +165,7 @@ def compare(
         return Update(key, revision, times) if row.has_copy else Create(key, revision, times)
     if row.state is ArchivedEventState.SUPERSEDED and not replaces:
         return Unchanged(key, revision, changed=False)
-    if not row.archived and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
+    if not row.stands and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Create(key, revision, times)
     if replaces:
         return Update(key, revision, times)

@@ -163,7 +163,7 @@ class PlanPipeline:
     def _margin_update(self, candidate: Candidate, meeting: Meeting) -> Iterator[Decision]:
         """A meeting of another window that is archived and changed by a modification of this window (4.8)."""
         known = candidate.known
-        if candidate.owned or known is None or not known.archived:
+        if candidate.owned or known is None or not known.stands:
             return
         if not any(self._owns(modification) for modification in meeting.applied):
             return

@@ -308,7 +308,7 @@ def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update
     known = own_row(known_event(row)) if row is not None else None
     # A removed copy is written once more if it must be replaced (domain.md 2.10).
     removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
-    archived = known is not None and (known.archived or removed)
+    archived = known is not None and (known.stands or removed)
     return Update(key, revision(event)) if archived else Create(key, revision(event))
 
 
@@ -322,4 +322,4 @@ def _needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> 
     current = applied_revision(event, known.modifications)
     if known.state is ArchivedEventState.LEFT_OUT and known.left_out in _BY_PURPOSE:
         return known.revision != current
-    return not known.archived or current not in (known.revision, known.conflict_revision)
+    return not known.stands or current not in (known.revision, known.conflict_revision)

@@ -38,8 +38,6 @@ from shared.services.archiving.taking_over import TakingOver
 
 # Duplicates are handed on separately, before anything is matched (domain.md 2.9).
 _NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED, ArchivedEventState.SUPERSEDED)
-# With a record and no copy: the copy was lost with its calendar, and counts until it is created again.
-_MAY_BE_LOST = (ArchivedEventState.CREATING, ArchivedEventState.SOURCE_DELETED)
 _CHUNK = 500
 # How far ahead a series is searched for an occurrence that proves that it continues.
 _FAR = timedelta(days=1800)
@@ -270,9 +268,8 @@ class SourceMatcher:
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id,
-                [row.id for row in rows.values() if row.copy_id is not None or row.state in _MAY_BE_LOST],
+                [row.id for row in rows.values() if row.had_copy],
             )
-            archived = set(records)
             # An event that waits for its owner's decision has no copy, and can be the same meeting.
             bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}
             waiting = await self._context.overlaps(session).recorded(list(bare))
@@ -289,7 +286,7 @@ class SourceMatcher:
                 row,
                 None if key in self._formers else records.get(row.id),
                 zone,
-                archived=row.id in archived or row.copy_id is not None or key in self._open_keys,
+                archived=row.had_copy or key in self._open_keys,
             )
             for key, row in rows.items()
         }

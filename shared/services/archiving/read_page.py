@@ -30,7 +30,7 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
     If a duplicate returns without a copy (it vanished, or its heir has the copy), it is decided again.
     ``open_keys`` have a write that is planned or sent.
     """
-    if row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None:
+    if row.state is ArchivedEventState.SOURCE_DELETED and not row.had_copy:
         return None
     return KnownEvent(
         source_key=row.source_key,
@@ -43,5 +43,6 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
         left_out=row.left_out,
         modifications=row.modifications,
         conflict_revision=row.conflict_revision,
+        lost=row.lost_at is not None,
         under_way=row.pending_since is not None or row.source_key in open_keys,
     )

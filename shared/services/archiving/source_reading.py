@@ -357,7 +357,7 @@ class SourceReader:
         """Whether the row says only that a plan met its event: nothing is written or decided."""
         return (
             row.state is ArchivedEventState.CREATING
-            and row.copy_id is None
+            and not row.had_copy
             and row.pending_since is None
             and row.source_key not in self._open_keys
         )

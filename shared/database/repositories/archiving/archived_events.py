@@ -18,7 +18,7 @@ from shared.domain.runs.archived_event import ArchivedEventState
 MAP_COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
     "generation, revision, start_at, merged_into, pending_since, left_out, modifications, "
-    "conflict_revision, series_id, kept_categories, superseding_since"
+    "conflict_revision, series_id, kept_categories, superseding_since, lost_at"
 )
 MAP_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
@@ -73,8 +73,8 @@ _SET_PRESENT = text(f"""
        AND copy_id IS NOT NULL
     RETURNING id
 """)  # noqa: S608
-# Only a modification with a copy is removed from the count. Everything else stays, also if its copy was lost
-# and is created again. The copy keeps its content, which is compared if the event is archived alone again.
+# Only a modification with a copy is removed from the count. Everything else stays. The copy keeps its
+# content, which is compared if the event is archived alone again.
 _SET_ASIDE = text(f"""
     UPDATE archived_events e SET state = v.state, merged_into = v.merged_into, left_out = v.left_out,
            revision = CASE WHEN e.copy_id IS NULL THEN v.revision ELSE e.revision END,
@@ -83,8 +83,7 @@ _SET_ASIDE = text(f"""
            AS v(source_key text, state text, merged_into text, left_out text, revision text,
                 start_at timestamptz)
      WHERE {MAP_SCOPE} AND e.source_key = v.source_key
-       AND (e.copy_id IS NULL AND e.lost_at IS NULL
-            OR v.state = 'consumed' AND e.state NOT IN ('present', 'source_deleted', 'creating'))
+       AND (e.copy_id IS NULL OR v.state = 'consumed' AND e.state NOT IN ('present', 'source_deleted'))
     RETURNING e.id, e.state
 """)  # noqa: S608
 _MOVE = text(f"""
@@ -154,6 +153,13 @@ class MapRow(NamedTuple):
     series_id: str | None
     kept_categories: tuple[str, ...]
     superseding_since: datetime | None = None
+    #: Since when its copy is lost with its calendar and waits to be created again.
+    lost_at: datetime | None = None
+
+    @property
+    def had_copy(self) -> bool:
+        """Whether it has a copy, or had one that was lost with its calendar."""
+        return self.copy_id is not None or self.lost_at is not None
 
     @classmethod
     def of(cls, row: Row[Any]) -> "MapRow":

@@ -225,7 +225,7 @@ class ArchiveConfigurationRepository(Repository):
             await self._session.execute(
                 select(ArchiveConfiguration)
                 .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
-                .with_for_update()
+                .with_for_update(key_share=True)
                 .execution_options(populate_existing=True)
             )
         ).scalar_one_or_none()
