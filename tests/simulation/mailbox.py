@@ -67,8 +67,8 @@ class Person:
         self.moments: list[Moment] = []
         #: How many meetings at most the person would say took place, by ``meeting_of``.
         self.meetings: Counter[int] = Counter()
-        #: Meetings whose event came again under another id.
-        self.remade: set[int] = set()
+        #: Meetings whose event came again under another id, with the number of moments before that.
+        self.remade: dict[int, int] = {}
         #: Meetings that were entered again where it is certain that their owner is asked; nobody edits them.
         self.settled: set[int] = set()
         #: Whether some run was to take the source as it is: then nothing waits (domain.md 2.10).
@@ -164,36 +164,58 @@ class Person:
     def always_called(self, event: Event) -> bool:
         """Whether every event of this meeting had the subject of this one."""
         number = self.about(event)
-        shown = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
-        return all(each["subject"] == event.fields["subject"] for each in shown)
+        return all(each["subject"] == event.fields["subject"] for each in self._shown(number))
 
-    def made_again(self, event: Event) -> None:
-        """An event comes again under another id; after it moved far, nobody knows it again."""
+    def made_again(self, event: Event, days: int | None = None) -> None:
+        """An event comes again under another id; after it moved far, nobody knows it again.
+
+        So does a single event that becomes a series, and a series of which one day stays (``days`` is 1).
+        """
         number = self.about(event)
-        self.remade.add(number)
+        self.remade[number] = len(self.moments)
         if event.recurrence is not None:
             # Of a series the days that it showed once and shows no more may have taken place, too.
             shown = list(event.occurrences(_FAR))
             now = {raw_json(each)["originalStart"][:10] for each in shown}
-            items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
-            if any(_date(each) not in now for each in items):
-                self.meetings[number] += len(shown)
+            changed = any(_date(each) not in now for each in self._shown(number))
+            unknown = len(shown) if changed else self._stood_elsewhere(event)
+            self.meetings[number] += unknown if days is None else min(unknown, days)
             return
         self.meetings[number] += self._went_far(number)
 
     def moved(self, event: Event) -> None:
-        """A single event stands at another time now. What was made again first is known by nobody either."""
+        """An event stands at another time now. What was made again first is known by nobody either."""
         number = self.about(event)
-        self.meetings[number] += number in self.remade and self._went_far(number, event.span.start)
+        if number not in self.remade:
+            return
+        if event.recurrence is not None:
+            self.meetings[number] += self._stood_elsewhere(event)
+        else:
+            self.meetings[number] += self._went_far(number, event.span.start)
+
+    def _stood_elsewhere(self, series: Event) -> int:
+        """On how many days nobody knows a series again, since it stood elsewhere before it came again.
+
+        That is so if it is known by its times alone. Of other series the dates are known, or asked about.
+        """
+        number = self.about(series)
+        if not any(_is_known_by_times(each) for each in self._shown(number)):
+            return 0
+        shown = {raw_json(each)["start"]["dateTime"] for each in series.occurrences(_FAR)}
+        before = self._shown(number, self.remade[number])
+        return min(len({each["start"]["dateTime"] for each in before} - shown), len(shown))
+
+    def _shown(self, number: int, moments: int | None = None) -> list[Json]:
+        """What the archived calendar showed of a meeting, in all moments or the first ones."""
+        return [
+            each for moment in self.moments[:moments] for each in moment.source if meeting_of(each) == number
+        ]
 
     def _went_far(self, number: int, *now: datetime) -> bool:
-        """Whether nobody knows a meeting again by subject and day: where its events stood, or what they are.
-
-        Modifications, free and all-day events are known by their times alone (domain.md 2.16).
-        """
-        items = [each for moment in self.moments for each in moment.source if meeting_of(each) == number]
+        """Whether nobody knows a meeting again by subject and day, since its events stood elsewhere."""
+        items = self._shown(number)
         starts = {*now, *(datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items)}
-        if any(modifies(each["subject"]) or each["isAllDay"] or each["showAs"] == "free" for each in items):
+        if any(_is_known_by_times(each) for each in items):
             return len(starts) > 1
         utc = [start.replace(tzinfo=UTC) for start in starts]
         return any(
@@ -215,6 +237,11 @@ class Person:
     def about(self, item: Item) -> int:
         """The meeting that an event is about."""
         return meeting_of(raw_json(item))
+
+
+def _is_known_by_times(item: Json) -> bool:
+    """Whether an event is known by its times alone (domain.md 2.16): a modification, free or all-day."""
+    return modifies(item["subject"]) is not None or item["isAllDay"] or item["showAs"] == "free"
 
 
 def _date(item: Json) -> str:

@@ -104,6 +104,7 @@ class MeetingEdits:
         if event.recurrence is not None:
             # Days that nobody looked at before have the series, and so have those that were archived.
             self._person.meetings[about] += abs(by.days) + 1
+            self._person.moved(event)
         elif event.span.start.replace(tzinfo=UTC) > EPOCH - timedelta(days=1):
             # It may have taken place, and takes place again.
             self._person.meetings[about] += 1

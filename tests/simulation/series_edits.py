@@ -60,6 +60,7 @@ class SeriesEdits:
                 self._person.patch(occurrence, subject=f"Exception {self._rng.randrange(1000)}")
             case 1:
                 self._person.patch(occurrence, **shifted(occurrence, timedelta(minutes=15)))
+                self._person.moved(occurrence.master)
             case _:
                 self._person.delete(occurrence)
 
@@ -77,6 +78,7 @@ class SeriesEdits:
             by = timedelta(hours=self._rng.choice((-1, 1)))
             stays = stays_on_its_day(event, by)
             self._person.patch(event, **shifted(event, by))
+            self._person.moved(event)
             if not stays:
                 self._more(event, 1)
 
@@ -85,6 +87,7 @@ class SeriesEdits:
         event = self._person.pick(series=True)
         if event is not None:
             self._person.patch(event, **shifted(event, timedelta(days=1)))
+            self._person.moved(event)
             self._more(event, 1)
 
     def change_pattern(self) -> None:
@@ -126,6 +129,7 @@ class SeriesEdits:
             return
         start = {"dateTime": event.span.start.isoformat(), "timeZone": event.span.start_zone}
         recurrence = self._person.entries.recurrence({"start": start})
+        self._person.made_again(event)
         self._person.patch(event, recurrence=recurrence)
         self._more(event, recurrence["range"]["numberOfOccurrences"] - 1)
 
@@ -133,6 +137,7 @@ class SeriesEdits:
         """A series becomes a single event, that of its first day."""
         event = self._person.pick(series=True)
         if event is not None:
+            self._person.made_again(event, days=1)
             self._person.patch(event, recurrence=None)
 
     def _occurrence(self, event: Event | None) -> Occurrence | None:
