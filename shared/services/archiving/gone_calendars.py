@@ -5,14 +5,32 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.archiving.lost_copies import LostCopyRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.runs.plan_counts import PlanCounts
 from shared.errors import AdminAssistantError
-from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.jobs.archive_locks import lock_archive
 
 #: The reason of a run whose archive calendar is gone. The product offers to rebuild the calendar.
 ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
+
+
+async def is_unrebuilt(session: AsyncSession, context: RunContext) -> bool:
+    """Whether the archive calendar was lost and its rebuild has not yet created every copy."""
+    return context.archive_gone and (await lost_copies(session, context).standing()).amount > 0
+
+
+def unrebuilt() -> PlanCounts:
+    """The plan of a run before that. It would take lost copies for copies that never existed."""
+    reason = "not all copies that were lost with the archive calendar are created again; rebuild it first"
+    return PlanCounts(refused=reason, gone=True, code=ARCHIVE_CALENDAR_GONE)
+
+
+def lost_copies(session: AsyncSession, context: RunContext) -> LostCopyRepository:
+    """The copies of a run's configuration that were lost with its archive calendar."""
+    return LostCopyRepository(session, context.owner_id, context.configuration_id)
 
 
 async def is_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:

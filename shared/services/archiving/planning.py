@@ -15,9 +15,11 @@ from shared.services.archiving.context import ArchivingPorts, RunContext, accoun
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.gone_calendars import (
     ARCHIVE_CALENDAR_GONE,
+    is_unrebuilt,
     note_found,
     note_gone,
     seems_gone,
+    unrebuilt,
 )
 from shared.services.archiving.masked_reading import reading_for
 from shared.services.archiving.matching import SourceMatcher
@@ -43,8 +45,9 @@ class RunPlanner:
         """Read the window, decide for every event, and store the writes as operations.
 
         If the source or archive calendar is gone or refused, the plan ends with ``refused`` and writes
-        nothing. An archive calendar that is gone is recorded. Raises NotFound, and StoreUnavailable for a
-        temporary failure to read.
+        nothing. So it does until a rebuild that did not end has created every copy (domain.md 1). An archive
+        calendar that is gone is recorded. Raises NotFound, and StoreUnavailable for a temporary failure to
+        read.
         """
         began = self._ports.clock.now()
         async with self._ports.database.session() as session:
@@ -56,13 +59,14 @@ class RunPlanner:
             await context.operations(session).clear_unsent(run_id)
             open_keys = await context.operations(session).open_keys(run_id)
             in_force = await settings_in_force(session, self._ports.settings, context.tenant_id)
+            refused = unrebuilt() if await is_unrebuilt(session, context) else None
         policies = replace(context.policies, travel_words=in_force.travel_words)
         context = replace(context, policies=policies)
         expiry = timedelta(days=in_force.overlap_expiry_days)
         turn = PlanTurn(self._ports, run_id, attempt)
         try:
             async with accounted(self._ports, context):
-                counts = await self._decide(turn, context, open_keys, expiry)
+                counts = refused or await self._decide(turn, context, open_keys, expiry)
             await self._complete(turn, context, counts, began)
         except PlanCancelled:
             return PlanCounts()

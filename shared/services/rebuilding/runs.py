@@ -7,14 +7,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archiving.lost_copies import LostCopy, LostCopyRepository
+from shared.database.repositories.archiving.lost_copies import LostCopy
 from shared.domain.runs.archive_run import RunMode, RunState
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.domain.runs.run_progress import RunStep, planning_percent
 from shared.errors import Conflict, NotFound, StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
-from shared.services.archiving.gone_calendars import ARCHIVE_CALENDAR_GONE, is_gone, note_found, note_gone
+from shared.services.archiving.gone_calendars import (
+    ARCHIVE_CALENDAR_GONE,
+    is_gone,
+    lost_copies,
+    note_found,
+    note_gone,
+)
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 
 #: Copies planned in one transaction, so that large archives need no more memory.
@@ -43,7 +49,7 @@ class RebuildRuns:
                 run = await runs.get_unscoped(run_id)
                 return PlanCounts.stored(run.plan if run else None)
             await context.operations(session).clear_unsent(run_id)
-            total = (await _lost(session, context).standing()).amount
+            total = (await lost_copies(session, context).standing()).amount
         turn = PlanTurn(self._ports, run_id, attempt)
         try:
             async with accounted(self._ports, context):
@@ -103,7 +109,7 @@ class RebuildRuns:
         after: LostCopy | None = None
         while True:
             async with turn.session() as session:
-                rows = await _lost(session, context).page(after, CHUNK)
+                rows = await lost_copies(session, context).page(after, CHUNK)
                 free = [row for row in rows if not row.busy]
                 await self._draft(session, context, drafter, free)
                 seen, planned = seen + len(rows), planned + len(free)
@@ -128,10 +134,6 @@ class RebuildRuns:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
         records = {row.source_key: replace(row.record, owning_start=row.start_at) for row in rows}
         await context.operations(session).add(context.run_id, drafter.recorded(records, entries))
-
-
-def _lost(session: AsyncSession, context: RunContext) -> LostCopyRepository:
-    return LostCopyRepository(session, context.owner_id, context.configuration_id)
 
 
 def _archive(context: RunContext) -> tuple[UUID, UUID, str]:

@@ -167,6 +167,22 @@ async def test_a_rebuild_that_was_cancelled_is_taken_up_where_it_stopped(
     await nothing_left_to_do(verifier)
 
 
+async def test_no_other_run_archives_until_the_rest_is_rebuilt(world: World, verifier: Verifier) -> None:
+    await world.open(meetings(2))
+    await world.archive()
+    drop_calendar(world)
+    run_id = await ask(verifier)
+    with telemetry.bind(caller=world.admin, correlation="cancel"):
+        await verifier.app.archiving.runs.cancel(world.admin, run_id)
+    night = await world.request()
+    await world.drive(night.id)
+    refused = (await world.view(night.id)).run
+    assert (refused.state, (refused.plan or {})["code"]) == ("failed", "archive_calendar_gone")
+    assert (await rebuild(verifier))["archived"] == 2
+    assert (await world.archive())["state"] == "completed"
+    await nothing_left_to_do(verifier)
+
+
 async def test_a_lost_copy_that_no_longer_fits_the_purpose_is_made_again(
     world: World, verifier: Verifier
 ) -> None:
@@ -174,10 +190,7 @@ async def test_a_lost_copy_that_no_longer_fits_the_purpose_is_made_again(
     billable = event("Review", DAY + timedelta(hours=9), 60, categories=["Acme - billable"])
     await world.open([billable], purpose="timesheet")
     await world.archive()
-    drop_calendar(world)
-    run_id = await ask(verifier)
-    with telemetry.bind(caller=world.admin, correlation="cancel"):
-        await verifier.app.archiving.runs.cancel(world.admin, run_id)
+    await lose_the_copy(world, verifier)
     await world.edit((await world.source("Review"))["id"], categories=["Private"])
     report = await world.archive()
     assert (report["archived"], report["left_out"]) == (1, 0)
@@ -186,15 +199,26 @@ async def test_a_lost_copy_that_no_longer_fits_the_purpose_is_made_again(
     await nothing_left_to_do(verifier)
 
 
+def refuse_one_create(world: World) -> None:
+    """Graph answers 400 to the next write of a copy."""
+    world.simulator.faults.add(
+        {"match": {"method": "POST", "in_batch": True}, "kind": "status", "status": 400, "times": 1}
+    )
+
+
+async def lose_the_copy(world: World, verifier: Verifier) -> None:
+    """The calendar is deleted and rebuilt, and the store refuses the only copy."""
+    drop_calendar(world)
+    refuse_one_create(world)
+    assert (await rebuild(verifier))["failed"] == 1
+
+
 async def lost_before_a_run(world: World, verifier: Verifier, meeting: dict[str, Any]) -> str:
-    """A meeting whose copy is lost while its rebuild was cancelled; the copy's archive key."""
+    """A meeting whose copy is lost, and whose event is deleted then; the copy's archive key."""
     await world.open([meeting], purpose="timesheet")
     await world.archive()
     (key,) = await world.copies_by_key()
-    drop_calendar(world)
-    run_id = await ask(verifier)
-    with telemetry.bind(caller=world.admin, correlation="cancel"):
-        await verifier.app.archiving.runs.cancel(world.admin, run_id)
+    await lose_the_copy(world, verifier)
     await world.delete((await world.source("Review"))["id"])
     return key
 
@@ -293,9 +317,7 @@ async def test_one_copy_that_graph_refuses_is_listed_and_the_next_rebuild_tries_
     await world.archive()
     drop_calendar(world)
     await world.archive()
-    world.simulator.faults.add(
-        {"match": {"method": "POST", "in_batch": True}, "kind": "status", "status": 400, "times": 1}
-    )
+    refuse_one_create(world)
     report = await rebuild(verifier)
     assert (report["state"], report["archived"], report["failed"]) == ("completed_with_errors", 2, 1)
     assert not (await world.job())[0]
