@@ -26,13 +26,7 @@ from shared.graph import batch
 from shared.graph.calendar_reads import CalendarReads
 from shared.graph.client import TRANSPORT_ERRORS, GraphClient
 from shared.graph.copy_codec import COPIES, COPY_EXPAND, COPY_FIELDS
-from shared.graph.errors import (
-    LASTING_STATUSES,
-    TOLD_TO_WAIT,
-    GraphCallError,
-    as_product_error,
-    never_sent,
-)
+from shared.graph.errors import LASTING_STATUSES, TOLD_TO_WAIT, GraphCallError, as_product_error, never_sent
 from shared.graph.event_codec import EVENT_FIELDS, EVENTS
 from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, OCCURRENCES, USERS, CalendarItem
 from shared.graph.paths import Paths

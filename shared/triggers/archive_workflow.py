@@ -14,11 +14,7 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, TaskFailedError
 
 from shared.application import get_application
-from shared.domain.runs.run_progress import (
-    FINISHING,
-    PLANNING_BEGINS,
-    applying_percent,
-)
+from shared.domain.runs.run_progress import FINISHING, PLANNING_BEGINS, applying_percent
 from shared.triggers import orchestrations
 from shared.triggers.orchestrations import RETRY
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.action_items.items import (
     ActionItemKind,
     ActionItemStatus,
@@ -55,16 +55,12 @@ class ActionItem(Versioned, Base):
         Index("ix_action_items_owner_id_opened_at_id", "owner_id", "opened_at", "id"),
         Index("ix_action_items_configuration_id_status", "configuration_id", "status"),
         Index("ix_action_items_owner_id_about", "owner_id", "about"),
-        Index(
-            "uq_action_items_open",
-            "configuration_id",
-            "about",
-            unique=True,
-            postgresql_where=text("status = 'open'"),
+        partial_index(
+            "uq_action_items_open", "configuration_id", "about", where="status = 'open'", unique=True
         ),
-        Index("ix_action_items_expires_at", "expires_at", postgresql_where=text("status = 'open'")),
-        Index("ix_action_items_remind_at", "remind_at", postgresql_where=text("status = 'open'")),
-        Index("ix_action_items_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        partial_index("ix_action_items_expires_at", "expires_at", where="status = 'open'"),
+        partial_index("ix_action_items_remind_at", "remind_at", where="status = 'open'"),
+        partial_index("ix_action_items_due_at", "due_at", where="due_at IS NOT NULL"),
         CheckConstraint(one_of("kind", ActionItemKind), name="kind"),
         CheckConstraint(one_of("question", Question), name="question"),
         CheckConstraint(one_of("status", ActionItemStatus), name="status"),

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of
+from shared.database.models.base import Base, Timestamped, one_of, partial_index
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archived_event import ArchivedEventState
 
@@ -64,32 +64,28 @@ class ArchivedEvent(Timestamped, Base):
         Index("ix_archived_events_archive_key", "archive_key"),
         Index("ix_archived_events_configuration_id_ical_uid", "configuration_id", "ical_uid"),
         Index("ix_archived_events_configuration_id_source_id", "configuration_id", "source_id"),
-        Index(
+        partial_index(
             "ix_archived_events_configuration_id_series_id",
             "configuration_id",
             "series_id",
-            postgresql_where=text("series_id IS NOT NULL"),
+            where="series_id IS NOT NULL",
         ),
-        Index(
+        partial_index(
             "ix_archived_events_pending",
             "configuration_id",
             "pending_since",
-            postgresql_where=text("pending_since IS NOT NULL"),
+            where="pending_since IS NOT NULL",
         ),
-        Index(
-            "ix_archived_events_lost",
-            "configuration_id",
-            "start_at",
-            "id",
-            postgresql_where=text("lost_at IS NOT NULL"),
+        partial_index(
+            "ix_archived_events_lost", "configuration_id", "start_at", "id", where="lost_at IS NOT NULL"
         ),
-        Index(
+        partial_index(
             "ix_archived_events_superseding",
             "configuration_id",
             "start_at",
-            postgresql_where=text("superseding_since IS NOT NULL"),
+            where="superseding_since IS NOT NULL",
         ),
-        Index("ix_archived_events_former_keys", "owner_id", postgresql_where=text("former_keys <> '{}'")),
+        partial_index("ix_archived_events_former_keys", "owner_id", where="former_keys <> '{}'"),
         CheckConstraint(one_of("state", ArchivedEventState), name="state"),
         CheckConstraint(one_of("left_out", LeftOut), name="left_out"),
         CheckConstraint("generation >= 0", name="generation"),

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, MetaData, Text, func, text
+from sqlalchemy import Boolean, Date, DateTime, Index, Integer, MetaData, Text, TextClause, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -13,6 +13,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 def one_of(column: str, values: type[StrEnum]) -> str:
     """SQL of the CHECK that ``column`` has one of the enumeration's values."""
     return f"{column} IN ({', '.join(repr(str(v)) for v in values)})"
+
+
+def partial_index(name: str, *columns: str | TextClause, where: str, unique: bool = False) -> Index:
+    """An index of the rows that meet the SQL condition ``where``."""
+    return Index(name, *columns, unique=unique, postgresql_where=text(where))
 
 
 class Base(DeclarativeBase):
@@ -38,6 +43,14 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         list[uuid.UUID]: ARRAY(UUID(as_uuid=True)),
     }
+
+
+class Driven:
+    """A row whose work an orchestration carries out."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    #: When its orchestration was last started, or known to be alive.
+    dispatched_at: Mapped[datetime | None]
 
 
 class Timestamped:

@@ -3,10 +3,10 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned
+from shared.database.models.base import Base, Versioned, partial_index
 
 
 class BreakGlassAccess(Versioned, Base):
@@ -24,12 +24,8 @@ class BreakGlassAccess(Versioned, Base):
     closed_by: Mapped[str | None]
     __table_args__ = (
         Index("ix_break_glass_accesses_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
-        Index(
-            "ix_break_glass_accesses_open",
-            "tenant_id",
-            "admin_id",
-            "ends_at",
-            postgresql_where=text("closed_at IS NULL"),
+        partial_index(
+            "ix_break_glass_accesses_open", "tenant_id", "admin_id", "ends_at", where="closed_at IS NULL"
         ),
         CheckConstraint("ends_at > opened_at", name="ends_at"),
         CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by"),

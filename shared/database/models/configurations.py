@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.jobs.job import JobKind
 from shared.domain.overlaps.rules import OverlapPolicy
 from shared.domain.planning.purpose import Purpose
@@ -84,34 +84,29 @@ class ArchiveConfiguration(Versioned, Base):
         return self.names_another and self.details_agreed_at is None
 
     __table_args__ = (
-        Index(
+        partial_index(
             "uq_archive_configurations_owner_id_name",
             "owner_id",
             "name",
+            where="deleted_at IS NULL",
             unique=True,
-            postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index(
-            "uq_archive_configurations_default",
-            "owner_id",
-            unique=True,
-            postgresql_where=text("is_default"),
-        ),
-        Index(
+        partial_index("uq_archive_configurations_default", "owner_id", where="is_default", unique=True),
+        partial_index(
             "uq_archive_configurations_pair",
             "tenant_id",
             "source_mailbox_id",
             "source_calendar_id",
             "archive_mailbox_id",
             "archive_calendar_id",
+            where="deleted_at IS NULL AND NOT archive_in_use",
             unique=True,
-            postgresql_where=text("deleted_at IS NULL AND NOT archive_in_use"),
         ),
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index("ix_archive_configurations_source_calendar", "source_mailbox_id", "source_calendar_id"),
         Index("ix_archive_configurations_archive_calendar", "archive_mailbox_id", "archive_calendar_id"),
         # Lists check for each row whether its archive is closed. Few archives have an end (domain.md 6.5).
-        Index("ix_archive_configurations_open_until", "id", postgresql_where=text("open_until IS NOT NULL")),
+        partial_index("ix_archive_configurations_open_until", "id", where="open_until IS NOT NULL"),
         CheckConstraint(one_of("purpose", Purpose), name="purpose"),
         CheckConstraint(one_of("overlap_policy", OverlapPolicy), name="overlap_policy"),
         CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
@@ -144,6 +139,6 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
         UniqueConstraint("configuration_id", "kind"),
-        Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),
+        partial_index("ix_jobs_next_run_at", "next_run_at", where="NOT paused"),
         CheckConstraint(one_of("kind", JobKind), name="kind"),
     )

@@ -2,10 +2,10 @@
 
 import uuid
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned
+from shared.database.models.base import Base, Versioned, partial_index
 from shared.database.models.event_columns import EventColumns
 
 _SHOW_AS = "'free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'"
@@ -48,18 +48,14 @@ class LocalEvent(Versioned, EventColumns, Base):
     __table_args__ = (
         UniqueConstraint("calendar_id", "transaction_id"),
         Index("ix_local_events_calendar_id_start_at_id", "calendar_id", "start_at", "id"),
-        Index(
+        partial_index(
             "ix_local_events_calendar_id_archive_key",
             "calendar_id",
             "archive_key",
-            postgresql_where=text("archive_key IS NOT NULL"),
+            where="archive_key IS NOT NULL",
         ),
         # The events that a person entered are counted before each new one (domain.md 6.6).
-        Index(
-            "ix_local_events_owner_id_entered",
-            "owner_id",
-            postgresql_where=text("archive_key IS NULL"),
-        ),
+        partial_index("ix_local_events_owner_id_entered", "owner_id", where="archive_key IS NULL"),
         CheckConstraint("start_at <= end_at", name="interval"),
         CheckConstraint("body_type IN ('text', 'html')", name="body_type"),
         CheckConstraint(f"show_as IN ({_SHOW_AS})", name="show_as"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of
+from shared.database.models.base import Base, Timestamped, one_of, partial_index
 from shared.domain.notifications.outgoing_mail import MailState
 
 
@@ -34,10 +34,8 @@ class OutgoingMail(Timestamped, Base):
     sent_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("tenant_id", "key"),
-        Index(
-            "ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("state IN ('waiting', 'sending')")
-        ),
-        Index("ix_mail_outbox_unsent", "tenant_id", postgresql_where=text("state <> 'sent'")),
+        partial_index("ix_mail_outbox_due", "next_attempt_at", where="state IN ('waiting', 'sending')"),
+        partial_index("ix_mail_outbox_unsent", "tenant_id", where="state <> 'sent'"),
         Index("ix_mail_outbox_person_id", "person_id"),
         Index("ix_mail_outbox_resource_id", "resource_id"),
         CheckConstraint(one_of("state", MailState), name="state"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.approvals.mailbox_approval import ApprovalState
 
 
@@ -43,17 +43,14 @@ class MailboxApproval(Versioned, Base):
     objected_by: Mapped[str | None]
     objected_at: Mapped[datetime | None]
     __table_args__ = (
-        Index(
+        partial_index(
             "uq_mailbox_approvals_in_force",
             "configuration_id",
+            where="state IN ('approved', 'objected')",
             unique=True,
-            postgresql_where=text("state IN ('approved', 'objected')"),
         ),
-        Index(
-            "uq_mailbox_approvals_requested",
-            "configuration_id",
-            unique=True,
-            postgresql_where=text("state = 'requested'"),
+        partial_index(
+            "uq_mailbox_approvals_requested", "configuration_id", where="state = 'requested'", unique=True
         ),
         Index("ix_mailbox_approvals_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index("ix_mailbox_approvals_person_id", "person_id"),

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.notifications.notification import (
     Audience,
     NotificationClass,
@@ -40,13 +40,9 @@ class Notification(Versioned, Base):
     __table_args__ = (
         UniqueConstraint("owner_id", "transaction_id"),
         Index("ix_notifications_owner_id_created_at_id", "owner_id", "created_at", "id"),
-        Index("ix_notifications_unread", "owner_id", postgresql_where=sql("read_at IS NULL")),
-        Index(
-            "ix_notifications_admins",
-            "tenant_id",
-            "created_at",
-            "id",
-            postgresql_where=sql("audience = 'admins'"),
+        partial_index("ix_notifications_unread", "owner_id", where="read_at IS NULL"),
+        partial_index(
+            "ix_notifications_admins", "tenant_id", "created_at", "id", where="audience = 'admins'"
         ),
         CheckConstraint(one_of("audience", Audience), name="audience"),
         CheckConstraint(one_of("class", NotificationClass), name="class"),

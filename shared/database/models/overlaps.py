@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.overlaps.rules import Verdict
 from shared.domain.overlaps.status import OverlapStatus
 
@@ -44,13 +44,11 @@ class OverlapGroup(Versioned, Base):
     __table_args__ = (
         Index("ix_overlap_groups_owner_id_opened_at_id", "owner_id", "opened_at", "id"),
         Index("ix_overlap_groups_configuration_id_status", "configuration_id", "status"),
-        Index("ix_overlap_groups_expires_at", "expires_at", postgresql_where=text("status = 'flagged'")),
-        Index(
-            "ix_overlap_groups_archive_due_at",
-            "archive_due_at",
-            postgresql_where=text("archive_due_at IS NOT NULL"),
+        partial_index("ix_overlap_groups_expires_at", "expires_at", where="status = 'flagged'"),
+        partial_index(
+            "ix_overlap_groups_archive_due_at", "archive_due_at", where="archive_due_at IS NOT NULL"
         ),
-        Index("ix_overlap_groups_remind_at", "remind_at", postgresql_where=text("status = 'flagged'")),
+        partial_index("ix_overlap_groups_remind_at", "remind_at", where="status = 'flagged'"),
         CheckConstraint("reminders_sent BETWEEN 0 AND 3", name="reminders_sent"),
         CheckConstraint(one_of("status", OverlapStatus), name="status"),
         CheckConstraint("start_at <= end_at", name="interval"),
@@ -81,7 +79,7 @@ class OverlapMember(Base):
     record: Mapped[dict[str, Any] | None]
     __table_args__ = (
         Index("ix_overlap_members_configuration_id_source_key", "configuration_id", "source_key"),
-        Index("ix_overlap_members_departed", "configuration_id", postgresql_where=text("departed")),
-        Index("ix_overlap_members_recorded", "configuration_id", postgresql_where=text("record IS NOT NULL")),
+        partial_index("ix_overlap_members_departed", "configuration_id", where="departed"),
+        partial_index("ix_overlap_members_recorded", "configuration_id", where="record IS NOT NULL"),
         CheckConstraint(one_of("verdict", Verdict), name="verdict"),
     )

@@ -7,15 +7,14 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Driven, one_of, partial_index
 from shared.domain.people.departure import ErasureState, ErasureStep, ExportState
 
 
-class UserExport(Base):
+class UserExport(Driven, Base):
     """Everything we store about a person, as one file in storage (domain.md 15.2)."""
 
     __tablename__ = "user_exports"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     requested_by: Mapped[str]
@@ -32,29 +31,24 @@ class UserExport(Base):
     failure: Mapped[str | None]
     correlation_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    dispatched_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     __table_args__ = (
         Index("ix_user_exports_owner_id_created_at_id", "owner_id", "created_at", "id"),
-        Index(
-            "uq_user_exports_open",
-            "owner_id",
-            unique=True,
-            postgresql_where=text("state IN ('queued', 'running')"),
+        partial_index(
+            "uq_user_exports_open", "owner_id", where="state IN ('queued', 'running')", unique=True
         ),
         CheckConstraint(one_of("state", ExportState), name="state"),
     )
 
 
-class UserErasure(Base):
+class UserErasure(Driven, Base):
     """The erasure of a person: who requested it, who confirmed it, and what was deleted (domain.md 15.3).
 
     It outlives the person. So it refers to them by an id that no longer exists, and holds only counts.
     """
 
     __tablename__ = "user_erasures"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     user_id: Mapped[uuid.UUID]
     requested_by: Mapped[str]
@@ -68,15 +62,14 @@ class UserErasure(Base):
     correlation_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     confirmed_at: Mapped[datetime | None]
-    dispatched_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         Index("ix_user_erasures_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
-        Index(
+        partial_index(
             "uq_user_erasures_open",
             "user_id",
+            where="state IN ('requested', 'erasing', 'failed')",
             unique=True,
-            postgresql_where=text("state IN ('requested', 'erasing', 'failed')"),
         ),
         CheckConstraint(one_of("state", ErasureState), name="state"),
         CheckConstraint(one_of("step", ErasureStep), name="step"),

@@ -17,16 +17,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, one_of
+from shared.database.models.base import Base, Driven, one_of, partial_index
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.run_progress import RunStep
 
 
-class ArchiveRun(Base):
+class ArchiveRun(Driven, Base):
     """One execution for one configuration and one window ``[window_start, window_end)``."""
 
     __tablename__ = "archive_runs"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
@@ -50,40 +49,34 @@ class ArchiveRun(Base):
     graph_requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     round_trips: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    dispatched_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("job_id", "scheduled_for"),
-        Index(
-            "uq_archive_runs_running",
-            "configuration_id",
-            unique=True,
-            postgresql_where=text("state = 'running'"),
-        ),
-        Index(
+        partial_index("uq_archive_runs_running", "configuration_id", where="state = 'running'", unique=True),
+        partial_index(
             "uq_archive_runs_open_window",
             "configuration_id",
             "window_start",
             "window_end",
             "mode",
+            where="state IN ('queued', 'running')",
             unique=True,
-            postgresql_where=text("state IN ('queued', 'running')"),
         ),
         Index("ix_archive_runs_configuration_id_created_at_id", "configuration_id", "created_at", "id"),
         Index("ix_archive_runs_owner_id_created_at_id", "owner_id", "created_at", "id"),
         Index("ix_archive_runs_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
-        Index(
+        partial_index(
             "ix_archive_runs_unread",
             "configuration_id",
             "planned_at",
-            postgresql_where=text("CAST(plan ->> 'unreadable' AS integer) > 0"),
+            where="CAST(plan ->> 'unreadable' AS integer) > 0",
         ),
-        Index(
+        partial_index(
             "ix_archive_runs_trouble",
             "tenant_id",
             "finished_at",
-            postgresql_where=text("state IN ('failed', 'completed_with_errors')"),
+            where="state IN ('failed', 'completed_with_errors')",
         ),
         CheckConstraint(one_of("kind", RunKind), name="kind"),
         CheckConstraint(one_of("mode", RunMode), name="mode"),
@@ -126,12 +119,12 @@ class ArchiveOperation(Base):
     error_detail: Mapped[str | None]
     __table_args__ = (
         UniqueConstraint("run_id", "source_key"),
-        Index(
+        partial_index(
             "uq_archive_operations_open",
             "configuration_id",
             "source_key",
+            where="state IN ('planned', 'sent')",
             unique=True,
-            postgresql_where=text("state IN ('planned', 'sent')"),
         ),
         Index("ix_archive_operations_run_id_state_position", "run_id", "state", "position"),
         CheckConstraint(one_of("action", OperationAction), name="action"),

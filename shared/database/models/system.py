@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Versioned, one_of, partial_index
 from shared.domain.identity.first_sign_in import InvitationState
 
 
@@ -48,12 +48,8 @@ class Invitation(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
     __table_args__ = (
-        Index(
-            "uq_invitations_open",
-            "tenant_id",
-            text("lower(address)"),
-            unique=True,
-            postgresql_where=text("state = 'open'"),
+        partial_index(
+            "uq_invitations_open", "tenant_id", text("lower(address)"), where="state = 'open'", unique=True
         ),
         Index("ix_invitations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         CheckConstraint(one_of("state", InvitationState), name="state"),

@@ -17,16 +17,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of
+from shared.database.models.base import Base, Driven, Timestamped, one_of, partial_index
 from shared.domain.backfilling.backfill import BackfillState
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState, VerificationState
 
 
-class Verification(Base):
+class Verification(Driven, Base):
     """One comparison of one configuration over ``[window_start, window_end)``."""
 
     __tablename__ = "verifications"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
@@ -53,16 +52,12 @@ class Verification(Base):
     graph_requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     round_trips: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    dispatched_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("job_id", "scheduled_for"),
-        Index(
-            "uq_verifications_open",
-            "configuration_id",
-            unique=True,
-            postgresql_where=text("state IN ('queued', 'running')"),
+        partial_index(
+            "uq_verifications_open", "configuration_id", where="state IN ('queued', 'running')", unique=True
         ),
         Index("ix_verifications_configuration_id_created_at_id", "configuration_id", "created_at", "id"),
         CheckConstraint(one_of("state", VerificationState), name="state"),
@@ -100,7 +95,7 @@ class VerificationFinding(Base):
         Index("ix_verification_findings_verification_id_starts_at_id", "verification_id", "starts_at", "id"),
         Index("ix_verification_findings_archived_event_id", "archived_event_id"),
         Index("ix_verification_findings_configuration_id", "configuration_id"),
-        Index("ix_verification_findings_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+        partial_index("ix_verification_findings_run_id", "run_id", where="run_id IS NOT NULL"),
         CheckConstraint(one_of("kind", FindingKind), name="kind"),
         CheckConstraint(one_of("reason", FindingReason), name="reason"),
         CheckConstraint(one_of("state", FindingState), name="state"),

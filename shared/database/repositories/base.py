@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import constraint_error
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Driven
 
 #: The end of a page: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]
@@ -56,6 +56,24 @@ class Repository:
 
     async def _all[Row: Base](self, statement: Select[Row], *, lock: bool = False) -> list[Row]:
         return list((await self._session.execute(_locked(statement) if lock else statement)).scalars())
+
+
+class DrivenRepository[Row: Driven](Repository):
+    """Rows of one table, ``model``, whose work orchestrations carry out."""
+
+    model: type[Row]
+
+    async def set_dispatched(self, row_ids: Sequence[UUID], now: datetime) -> None:
+        """Record that their orchestrations were started, or are alive."""
+        await self._session.execute(
+            update(self.model).where(self.model.id.in_(row_ids)).values(dispatched_at=now)
+        )
+
+    async def _to_drive(self, living: ColumnElement[bool], before: datetime, limit: int) -> list[UUID]:
+        """The rows that were last checked before ``before``, the longest ago first."""
+        checked = func.coalesce(self.model.dispatched_at, func.to_timestamp(0))
+        statement = select(self.model.id).where(living, checked < before).order_by(checked, self.model.id)
+        return list((await self._session.execute(statement.limit(limit))).scalars())
 
 
 class ConfigurationScopedRepository:

@@ -1,6 +1,6 @@
 """What overlaps and action items have in common: they wait for a decision, and then for a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +44,32 @@ class DecisionRepository[Row: ActionItem | OverlapGroup](Repository):
         """The owner's row. ``lock`` holds it until the transaction ends."""
         statement = select(self.model).where(self.model.owner_id == owner_id, self.model.id == row_id)
         return await self._one(statement, lock=lock)
+
+    async def find(
+        self,
+        tenant_id: UUID,
+        row_id: UUID,
+        *,
+        owner_id: UUID | None,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
+    ) -> Row | None:
+        """The row of one owner (None: anyone in the tenant), if it is visible to the viewer.
+
+        ``viewer`` is the object id of the person who asks. ``opened`` are mailboxes that they may see into.
+        """
+        scope = [] if owner_id is None else [self.model.owner_id == owner_id]
+        known = self.known_to(viewer, opened)
+        return await self._one(
+            select(self.model).where(
+                self.model.tenant_id == tenant_id, self.model.id == row_id, known, *scope
+            )
+        )
+
+    @staticmethod
+    def known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
+        """The rows whose existence the viewer may know (domain.md 6.3)."""
+        raise NotImplementedError
 
     async def get_in_tenant(self, tenant_id: UUID, row_id: UUID) -> Row | None:
         """A row of anyone in the tenant, for callers who may see everyone's."""

@@ -11,14 +11,7 @@ from shared.domain.events.revision import modified_revision
 from shared.domain.overlaps.groups import Interval, OverlapSweep, may_overlap
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
 from shared.domain.planning.candidate import Candidate
-from shared.domain.planning.decision import (
-    Decision,
-    compare,
-    consume,
-    flag,
-    leave_out,
-    stay_aside,
-)
+from shared.domain.planning.decision import Decision, compare, consume, flag, leave_out, stay_aside
 from shared.domain.planning.modifications import (
     TOLERANCE,
     Judged,

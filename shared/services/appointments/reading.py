@@ -10,11 +10,7 @@ from shared.database.repositories.appointments.own_appointments import OwnAppoin
 from shared.domain.appointments.version import appointment_version
 from shared.domain.identity.caller import Caller, require_active
 from shared.errors import FieldError, NotFound, ValidationFailed
-from shared.schemas.appointments import (
-    AppointmentListQuery,
-    AppointmentResource,
-    AppointmentSummary,
-)
+from shared.schemas.appointments import AppointmentListQuery, AppointmentResource, AppointmentSummary
 from shared.schemas.paging import Position, Slice
 from shared.schemas.rendered import Rendered
 from shared.settings import Settings

@@ -12,10 +12,7 @@ from uuid import UUID
 
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
 from shared.domain.runs.archive_run import OperationAction, OperationState
-from shared.services.archiving.applying import (
-    BATCH_BYTES,
-    BATCH_OPERATIONS,
-)
+from shared.services.archiving.applying import BATCH_BYTES, BATCH_OPERATIONS
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
 from shared.services.archiving.results import Result, ResultRecorder

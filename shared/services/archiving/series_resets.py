@@ -9,14 +9,7 @@ from shared.domain.events.source_event import EventType, SourceEvent
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.series_change import Kept
-from shared.domain.planning.series_reset import (
-    Difference,
-    Occurrence,
-    Standing,
-    outlasting,
-    shape_of,
-    takes,
-)
+from shared.domain.planning.series_reset import Difference, Occurrence, Standing, outlasting, shape_of, takes
 from shared.domain.runs.archive_run import RunMode
 from shared.services.archiving.context import RunContext
 

@@ -13,12 +13,7 @@ from shared.domain.calendars.calendar_reference import Store, folded_name
 from shared.domain.calendars.local_calendar import local_row
 from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, StoreRefused
-from shared.schemas.calendars import (
-    CalendarCreate,
-    CalendarListQuery,
-    CalendarResource,
-    CalendarUse,
-)
+from shared.schemas.calendars import CalendarCreate, CalendarListQuery, CalendarResource, CalendarUse
 from shared.schemas.paging import Place, Slice
 from shared.services.audit.recording import AuditWriter
 from shared.services.calendars.resolution import CalendarResolver, canonical_reference, read_reference

@@ -25,11 +25,7 @@ from shared.services.operation.driving import LOOKED_AFTER_EVERY
 from shared.services.operation.person_limits import refuse_export
 from shared.services.operation.system_settings import SystemSettings
 from shared.services.people import export_files
-from shared.services.people.export_access import (
-    access_for_export,
-    refuse_after_break_glass,
-    tell_of_export,
-)
+from shared.services.people.export_access import access_for_export, refuse_after_break_glass, tell_of_export
 from shared.services.people.export_writing import FILES, UserExportWriter
 from shared.services.person_keys.keys import PersonKey, PersonKeys
 from shared.settings import Settings

@@ -33,12 +33,7 @@ from shared.services.archiving.source_lookup import is_gone
 from shared.services.verifying.balance import Balance, Seen, added
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
-from shared.services.verifying.findings import (
-    about_record,
-    not_archived,
-    owning_start,
-    unknown,
-)
+from shared.services.verifying.findings import about_record, not_archived, owning_start, unknown
 from shared.services.verifying.judging import expected, item, judged, needs_copy
 
 _CHUNK = 200

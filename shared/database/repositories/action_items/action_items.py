@@ -83,22 +83,45 @@ class ActionItemRepository(DecisionRepository[ActionItem]):
     undecided = ActionItemStatus.OPEN
     due_column = "due_at"
 
-    async def find(
-        self,
-        tenant_id: UUID,
-        item_id: UUID,
-        *,
-        owner_id: UUID | None,
-        viewer: UUID | None,
-        opened: Collection[UUID] = (),
-    ) -> ActionItem | None:
-        """The item of one owner (None: anyone in the tenant), if it is visible to the viewer."""
-        statement = select(ActionItem).where(
-            ActionItem.tenant_id == tenant_id, ActionItem.id == item_id, _known_to(viewer, opened)
+    @staticmethod
+    def known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
+        appointment = aliased(Appointment)
+        hidden = (
+            select(ActionItemEvent.item_id)
+            .outerjoin(
+                appointment,
+                and_(
+                    ActionItemEvent.side == "archived",
+                    appointment.archived_event_id == ActionItemEvent.archived_event_id,
+                ),
+            )
+            .where(
+                ActionItemEvent.item_id == ActionItem.id,
+                ActionItemEvent.origin_mailbox_id.is_distinct_from(viewer),
+                func.coalesce(ActionItemEvent.origin_mailbox_id.not_in(sorted(opened)), True),
+                func.coalesce(appointment.sensitivity, ActionItemEvent.record["sensitivity"].astext, "")
+                != NORMAL,
+            )
+            .exists()
         )
-        if owner_id is not None:
-            statement = statement.where(ActionItem.owner_id == owner_id)
-        return await self._one(statement)
+        timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
+        old, new = aliased(ActionItemEvent), aliased(ActionItemEvent)
+        shares_time = (
+            select(old.item_id)
+            .join(new, and_(new.item_id == old.item_id, new.side == "new"))
+            .where(
+                old.item_id == ActionItem.id,
+                old.side == "archived",
+                old.start_at < new.end_at,
+                new.start_at < old.end_at,
+            )
+            .exists()
+        )
+        telling = and_(ActionItem.question == Question.LIKELY_SAME, not_(shares_time))
+        return and_(
+            open_to_readers(ActionItem.configuration_id),
+            or_(and_(ActionItem.configuration_id.not_in(timesheets), not_(telling)), not_(hidden)),
+        )
 
     async def list(
         self, owner_id: UUID, wanted: ItemFilter, after: ItemPlace | None, limit: int
@@ -109,7 +132,7 @@ class ActionItemRepository(DecisionRepository[ActionItem]):
         its words (domain.md 6.3). These are items of a timesheet, and items whose meetings share no instant,
         because then their subjects are equal (2.16 d).
         """
-        known = _known_to(wanted.viewer, wanted.opened)
+        known = self.known_to(wanted.viewer, wanted.opened)
         statement = select(ActionItem).where(ActionItem.owner_id == owner_id, known)
         if wanted.configuration_id is not None:
             statement = statement.where(ActionItem.configuration_id == wanted.configuration_id)
@@ -180,43 +203,3 @@ class ActionItemRepository(DecisionRepository[ActionItem]):
             .returning(ActionItem.id)
         )
         return len(expired.all())
-
-
-def _known_to(viewer: UUID | None, opened: Collection[UUID]) -> ColumnElement[bool]:
-    appointment = aliased(Appointment)
-    hidden = (
-        select(ActionItemEvent.item_id)
-        .outerjoin(
-            appointment,
-            and_(
-                ActionItemEvent.side == "archived",
-                appointment.archived_event_id == ActionItemEvent.archived_event_id,
-            ),
-        )
-        .where(
-            ActionItemEvent.item_id == ActionItem.id,
-            ActionItemEvent.origin_mailbox_id.is_distinct_from(viewer),
-            func.coalesce(ActionItemEvent.origin_mailbox_id.not_in(sorted(opened)), True),
-            func.coalesce(appointment.sensitivity, ActionItemEvent.record["sensitivity"].astext, "")
-            != NORMAL,
-        )
-        .exists()
-    )
-    timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
-    old, new = aliased(ActionItemEvent), aliased(ActionItemEvent)
-    shares_time = (
-        select(old.item_id)
-        .join(new, and_(new.item_id == old.item_id, new.side == "new"))
-        .where(
-            old.item_id == ActionItem.id,
-            old.side == "archived",
-            old.start_at < new.end_at,
-            new.start_at < old.end_at,
-        )
-        .exists()
-    )
-    telling = and_(ActionItem.question == Question.LIKELY_SAME, not_(shares_time))
-    return and_(
-        open_to_readers(ActionItem.configuration_id),
-        or_(and_(ActionItem.configuration_id.not_in(timesheets), not_(telling)), not_(hidden)),
-    )

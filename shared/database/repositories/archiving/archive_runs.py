@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, case, func, select, text, tuple_, update
 
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.base import Repository
+from shared.database.repositories.base import DrivenRepository
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from shared.domain.runs.outcome import StoredReport
 from shared.domain.runs.plan_counts import PlanCounts
@@ -105,8 +105,10 @@ _ADD_USAGE = text("""
 """)
 
 
-class ArchiveRunRepository(Repository):
+class ArchiveRunRepository(DrivenRepository[ArchiveRun]):
     """The ``archive_runs`` table."""
+
+    model = ArchiveRun
 
     async def add_all(self, runs: Sequence[ArchiveRun]) -> dict[UUID, ArchiveRun]:
         """Insert runs in one statement. Returns those inserted, by id: their window and instant were free."""
@@ -316,12 +318,6 @@ class ArchiveRunRepository(Repository):
             .limit(limit)
         )
         return list((await self._session.execute(statement)).scalars())
-
-    async def set_dispatched(self, run_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that their orchestrations were started, or are alive."""
-        await self._session.execute(
-            update(ArchiveRun).where(ArchiveRun.id.in_(run_ids)).values(dispatched_at=now)
-        )
 
     async def add_usage(self, owner_id: UUID, run_id: UUID, requests: int, round_trips: int) -> None:
         """Add Graph requests to the run's counters (domain.md 2.13)."""

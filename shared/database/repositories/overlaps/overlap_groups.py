@@ -80,25 +80,33 @@ class OverlapGroupRepository(DecisionRepository[OverlapGroup]):
     undecided = OverlapStatus.FLAGGED
     due_column = "archive_due_at"
 
-    async def find(
-        self,
-        tenant_id: UUID,
-        group_id: UUID,
-        *,
-        owner_id: UUID | None,
-        viewer: UUID | None,
-        opened: Collection[UUID] = (),
-    ) -> OverlapGroup | None:
-        """The group of one owner (None: anyone in the tenant), if it is visible to the viewer.
-
-        ``viewer`` is the object id of the person who asks. See ``list``.
-        """
-        statement = select(OverlapGroup).where(
-            OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer, opened)
+    @staticmethod
+    def known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
+        event = aliased(ArchivedEvent)
+        hidden = (
+            select(OverlapMember.group_id)
+            .outerjoin(
+                event,
+                and_(
+                    event.configuration_id == OverlapMember.configuration_id,
+                    event.source_key == OverlapMember.source_key,
+                ),
+            )
+            .outerjoin(Appointment, Appointment.archived_event_id == event.id)
+            .where(
+                OverlapMember.group_id == OverlapGroup.id,
+                OverlapMember.origin_mailbox_id.is_distinct_from(viewer),
+                func.coalesce(OverlapMember.origin_mailbox_id.not_in(sorted(opened)), True),
+                func.coalesce(Appointment.sensitivity, OverlapMember.record["sensitivity"].astext, "")
+                != NORMAL,
+            )
+            .exists()
         )
-        if owner_id is not None:
-            statement = statement.where(OverlapGroup.owner_id == owner_id)
-        return await self._one(statement)
+        timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
+        return and_(
+            open_to_readers(OverlapGroup.configuration_id),
+            or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden)),
+        )
 
     async def between(
         self,
@@ -118,7 +126,7 @@ class OverlapGroupRepository(DecisionRepository[OverlapGroup]):
             OverlapGroup.start_at >= start,
             OverlapGroup.start_at < end,
             OverlapGroup.status.not_in([str(each) for each in OverlapStatus if each.over]),
-            _known_to(viewer, ()),
+            self.known_to(viewer),
         )
         if configuration_id is not None:
             statement = statement.where(OverlapGroup.configuration_id == configuration_id)
@@ -141,7 +149,9 @@ class OverlapGroupRepository(DecisionRepository[OverlapGroup]):
         A timesheet group with a private event of another person than ``viewer`` (object id) is left out. That
         the event takes part in it reveals its words (domain.md 6.3).
         """
-        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer, opened))
+        statement = select(OverlapGroup).where(
+            OverlapGroup.owner_id == owner_id, self.known_to(viewer, opened)
+        )
         if configuration_id is not None:
             statement = statement.where(OverlapGroup.configuration_id == configuration_id)
         if statuses:
@@ -200,30 +210,3 @@ class OverlapGroupRepository(DecisionRepository[OverlapGroup]):
                 "now": decision.at,
             },
         )
-
-
-def _known_to(viewer: UUID | None, opened: Collection[UUID]) -> ColumnElement[bool]:
-    event = aliased(ArchivedEvent)
-    hidden = (
-        select(OverlapMember.group_id)
-        .outerjoin(
-            event,
-            and_(
-                event.configuration_id == OverlapMember.configuration_id,
-                event.source_key == OverlapMember.source_key,
-            ),
-        )
-        .outerjoin(Appointment, Appointment.archived_event_id == event.id)
-        .where(
-            OverlapMember.group_id == OverlapGroup.id,
-            OverlapMember.origin_mailbox_id.is_distinct_from(viewer),
-            func.coalesce(OverlapMember.origin_mailbox_id.not_in(sorted(opened)), True),
-            func.coalesce(Appointment.sensitivity, OverlapMember.record["sensitivity"].astext, "") != NORMAL,
-        )
-        .exists()
-    )
-    timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
-    return and_(
-        open_to_readers(OverlapGroup.configuration_id),
-        or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden)),
-    )

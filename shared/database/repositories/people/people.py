@@ -15,7 +15,7 @@ from shared.database.models.people import UserErasure, UserExport
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.database.models.verifications import Verification
-from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.base import DrivenRepository, Keyset, Repository, page
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.people.departure import ErasureState, ExportState
 from shared.domain.runs.archive_run import RunState
@@ -43,8 +43,10 @@ class ErasureFilter:
     confirmable: bool | None = None
 
 
-class UserExportRepository(Repository):
+class UserExportRepository(DrivenRepository[UserExport]):
     """The ``user_exports`` table."""
+
+    model = UserExport
 
     async def add(self, export: UserExport) -> UserExport:
         """Insert it. Raises AlreadyExists while another one of the person is being prepared."""
@@ -103,33 +105,22 @@ class UserExportRepository(Repository):
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
         """Unfinished ones that were last checked before ``before``."""
-        statement = (
-            select(UserExport.id)
-            .where(UserExport.state.in_(_OPEN_EXPORTS))
-            .where(or_(UserExport.dispatched_at.is_(None), UserExport.dispatched_at < before))
-            .order_by(UserExport.created_at, UserExport.id)
-            .limit(limit)
-        )
-        return list((await self._session.execute(statement)).scalars())
+        return await self._to_drive(UserExport.state.in_(_OPEN_EXPORTS), before, limit)
 
     async def known_unscoped(self, export_ids: Sequence[UUID]) -> set[UUID]:
         """Which of the ids exist."""
         statement = select(UserExport.id).where(UserExport.id.in_(export_ids))
         return set((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, export_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that their orchestrations were started, or are alive."""
-        await self._session.execute(
-            update(UserExport).where(UserExport.id.in_(export_ids)).values(dispatched_at=now)
-        )
-
     async def remove(self, export: UserExport) -> None:
         """Delete its row."""
         await self._session.delete(export)
 
 
-class UserErasureRepository(Repository):
+class UserErasureRepository(DrivenRepository[UserErasure]):
     """The ``user_erasures`` table."""
+
+    model = UserErasure
 
     async def add(self, erasure: UserErasure) -> UserErasure:
         """Insert it. Raises AlreadyExists while another one of the person is open."""
@@ -178,20 +169,7 @@ class UserErasureRepository(Repository):
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
         """Those in progress that were last checked before ``before``."""
-        statement = (
-            select(UserErasure.id)
-            .where(UserErasure.state == ErasureState.ERASING)
-            .where(or_(UserErasure.dispatched_at.is_(None), UserErasure.dispatched_at < before))
-            .order_by(UserErasure.created_at, UserErasure.id)
-            .limit(limit)
-        )
-        return list((await self._session.execute(statement)).scalars())
-
-    async def set_dispatched(self, erasure_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that their orchestrations were started, or are alive."""
-        await self._session.execute(
-            update(UserErasure).where(UserErasure.id.in_(erasure_ids)).values(dispatched_at=now)
-        )
+        return await self._to_drive(UserErasure.state == ErasureState.ERASING, before, limit)
 
 
 class LeavingRepository(Repository):

@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 
 from shared.database.models.verifications import Verification
-from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.base import DrivenRepository, Keyset, page
 from shared.domain.verifying.verification import Explained, VerificationState
 
 _OPEN = (VerificationState.QUEUED, VerificationState.RUNNING)
@@ -36,8 +36,10 @@ _ADD_USAGE = text("""
 """)
 
 
-class VerificationRepository(Repository):
+class VerificationRepository(DrivenRepository[Verification]):
     """The ``verifications`` table."""
+
+    model = Verification
 
     async def add_all(self, verifications: Sequence[Verification]) -> dict[UUID, Verification]:
         """Insert them in one statement. Returns those inserted, by id: no open one and no claimed instant."""
@@ -141,20 +143,7 @@ class VerificationRepository(Repository):
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
         """Open ones that were last checked before ``before``. Each needs a living orchestration."""
-        looked_after = func.coalesce(Verification.dispatched_at, func.to_timestamp(0))
-        statement = (
-            select(Verification.id)
-            .where(Verification.state.in_(_OPEN), looked_after < before)
-            .order_by(looked_after, Verification.id)
-            .limit(limit)
-        )
-        return list((await self._session.execute(statement)).scalars())
-
-    async def set_dispatched(self, verification_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that their orchestrations were started, or are alive."""
-        await self._session.execute(
-            update(Verification).where(Verification.id.in_(verification_ids)).values(dispatched_at=now)
-        )
+        return await self._to_drive(Verification.state.in_(_OPEN), before, limit)
 
     async def add_usage(self, verification_id: UUID, requests: int, round_trips: int) -> None:
         """Add Graph requests to its counters."""
