@@ -87,7 +87,7 @@ def copy_payload(
     ]
     if create:
         properties.append({"id": ARCHIVE_KEY_PROPERTY, "value": archive_key})
-        body["transactionId"] = transaction_id(configuration_id, source_key, generation)
+        body["transactionId"] = transaction_id(configuration_id, archive_key, generation)
     body["singleValueExtendedProperties"] = properties
     return CopyPayload(body, zone_reported=not (start_kept and end_kept))
 
@@ -111,7 +111,7 @@ def recreated_copy(
     kept = [each for each in body["singleValueExtendedProperties"] if each["id"] != ARCHIVE_SOURCE_PROPERTY]
     return {
         **body,
-        "transactionId": transaction_id(configuration_id, source_key, generation),
+        "transactionId": transaction_id(configuration_id, archive_key, generation),
         "singleValueExtendedProperties": [
             *kept,
             {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
@@ -145,9 +145,12 @@ def retimed_copy(
     return payload, retimed
 
 
-def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:
-    """Makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
-    return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
+def transaction_id(configuration_id: uuid.UUID, archive_key: str, generation: int) -> str:
+    """Makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating).
+
+    It names the archive key, because a source key may get a new row while the copy of its first row stays.
+    """
+    return str(uuid.uuid5(configuration_id, f"{archive_key}|{generation}"))
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:

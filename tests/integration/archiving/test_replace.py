@@ -13,6 +13,7 @@ from shared.schemas.audit import AuditListQuery
 from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import INNER, OUTER, PATCHED, name
+from tests.integration.archiving.test_same_meeting import archive_days, days_from_now, starts
 from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
@@ -95,6 +96,24 @@ async def test_a_copy_known_to_be_removed_comes_back_only_by_replacing(world: Wo
     report = await world.replace()
     assert (report["updated"], report["archived"]) == (2, 1)
     assert await world.subjects() == ["One", "Second", "Three"]
+
+
+@pytest.mark.parametrize("answer", ["409", "201_existing"])
+async def test_an_event_whose_copy_was_made_again_gets_another_one_when_it_is_used_again(
+    world: World, answer: str
+) -> None:
+    took_place, next_week = days_from_now(world, -2), days_from_now(world, 5)
+    world.simulator.settings.update({"duplicate_transaction": answer})
+    await world.open([event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    await world.delete((await world.copy("Review"))["id"])
+    await world.replace(days_from_now(world, -3), days_from_now(world, 0))
+    later = event("x", next_week)
+    await world.edit((await world.source("Review"))["id"], start=later["start"], end=later["end"])
+    # Both rows are of the second generation now. Graph still remembers the create of the first row.
+    assert (await archive_days(world, -3, 7))["archived"] == 1
+    assert await starts(world) == [f"{each:%Y-%m-%dT%H:%M}" for each in (took_place, next_week)]
+    assert set((await world.copies_by_key()).values()) == {1}
 
 
 @pytest.mark.parametrize("trouble", INNER, ids=name)

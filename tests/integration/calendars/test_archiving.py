@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.domain.copies.archive_copy import transaction_id
+from shared.domain.events.source_event import archive_key
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import Fault, HostKilledError, LocalWorld, Side
 
@@ -167,7 +168,9 @@ async def test_a_write_that_comes_late_finds_its_transaction_used(world: LocalWo
     await world.open_with("local", "local", DAYS[:3])
     await world.archive()
     rows = await world.local_events("Record")
-    keys = {f"s:local:{row.id}" for row in await world.local_events("Diary")}
+    keys = {
+        archive_key(world.configuration_id, f"s:local:{row.id}") for row in await world.local_events("Diary")
+    }
     assert {row.transaction_id for row in rows} == {
         transaction_id(world.configuration_id, key, 0) for key in keys
     }

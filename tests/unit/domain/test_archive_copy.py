@@ -60,7 +60,7 @@ def test_a_copy_carries_the_fields_of_the_rule_and_nothing_that_invites() -> Non
         "importance": "high",
         "sensitivity": "private",
         "isReminderOn": False,
-        "transactionId": transaction_id(CONFIGURATION, "s:AAMk1", 0),
+        "transactionId": transaction_id(CONFIGURATION, "a" * 64, 0),
         "singleValueExtendedProperties": body["singleValueExtendedProperties"],
     }
     assert orjson.loads(orjson.dumps(body)) == body
@@ -98,14 +98,14 @@ def test_an_update_changes_content_revision_and_source_but_not_the_key() -> None
         assert updated[name] == created[name]
 
 
-def test_a_transaction_id_belongs_to_one_key_and_generation_of_one_configuration() -> None:
-    one = transaction_id(CONFIGURATION, "s:1", 0)
+def test_a_transaction_id_belongs_to_one_archive_key_and_generation_of_one_configuration() -> None:
+    one = transaction_id(CONFIGURATION, "a" * 64, 0)
     assert uuid.UUID(one).version == 5
-    assert one == transaction_id(CONFIGURATION, "s:1", 0)
+    assert one == transaction_id(CONFIGURATION, "a" * 64, 0)
     others = (
-        transaction_id(CONFIGURATION, "s:2", 0),
-        transaction_id(CONFIGURATION, "s:1", 1),
-        transaction_id(uuid.UUID(int=1), "s:1", 0),
+        transaction_id(CONFIGURATION, "b" * 64, 0),
+        transaction_id(CONFIGURATION, "a" * 64, 1),
+        transaction_id(uuid.UUID(int=1), "a" * 64, 0),
     )
     assert len({one, *others}) == 4
 
