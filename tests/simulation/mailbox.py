@@ -17,7 +17,7 @@ from infra.local.graph_simulator.values.errors import GraphError, LoadError
 from tests.simulation.entries import ARCHIVE_ZONES, Entries
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.rules import modifies
-from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
+from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of, original_date
 
 _FAR = 10**17
 type Deed = Callable[[], Awaitable[None] | None]
@@ -69,6 +69,8 @@ class Person:
         self.meetings: Counter[int] = Counter()
         #: Meetings whose event came again under another id, with the number of moments before that.
         self.remade: dict[int, int] = {}
+        #: On how many days nobody knows a series that came again; ``meetings`` has these days already.
+        self._unknown: Counter[int] = Counter()
         #: Meetings that were entered again where it is certain that their owner is asked; nobody edits them.
         self.settled: set[int] = set()
         #: Whether some run was to take the source as it is: then nothing waits (domain.md 2.10).
@@ -172,16 +174,25 @@ class Person:
         So does a single event that becomes a series, and a series of which one day stays (``days`` is 1).
         """
         number = self.about(event)
-        self.remade[number] = len(self.moments)
+        self._came_again(number)
         if event.recurrence is not None:
             # Of a series the days that it showed once and shows no more may have taken place, too.
             shown = list(event.occurrences(_FAR))
             now = {raw_json(each)["originalStart"][:10] for each in shown}
             changed = any(_date(each) not in now for each in self._shown(number))
             unknown = len(shown) if changed else self._stood_elsewhere(event)
-            self.meetings[number] += unknown if days is None else min(unknown, days)
+            self._reckon_unknown(number, unknown if days is None else min(unknown, days))
             return
         self.meetings[number] += self._went_far(number)
+
+    def split_off(self, rest: Event, unknown: int) -> None:
+        """The rest of a series comes again under another id; on ``unknown`` days nobody knows it, or on more.
+
+        If the series stood on other days before, nothing says that the rest is of it.
+        """
+        number = self.about(rest)
+        self._came_again(number)
+        self._reckon_unknown(number, max(unknown, self._stood_elsewhere(rest)))
 
     def moved(self, event: Event) -> None:
         """An event stands at another time now. What was made again first is known by nobody either."""
@@ -189,21 +200,45 @@ class Person:
         if number not in self.remade:
             return
         if event.recurrence is not None:
-            self.meetings[number] += self._stood_elsewhere(event)
+            # Of the parts of a series, the first is known by its id as before.
+            if not any(_is_of(event, each) for each in self._shown(number, self.remade[number])):
+                self._reckon_unknown(number, self._stood_elsewhere(event))
         else:
             self.meetings[number] += self._went_far(number, event.span.start)
+
+    def _came_again(self, number: int) -> None:
+        self.remade[number] = len(self.moments)
+        self._unknown[number] = 0
+
+    def _reckon_unknown(self, number: int, days: int) -> None:
+        """Count days on which nobody knows a meeting again: its old copies stay beside the new ones."""
+        self.meetings[number] += max(0, days - self._unknown[number])
+        self._unknown[number] = max(days, self._unknown[number])
 
     def _stood_elsewhere(self, series: Event) -> int:
         """On how many days nobody knows a series again, since it stood elsewhere before it came again.
 
-        That is so if it is known by its times alone. Of other series the dates are known, or asked about.
+        If it is known by its times alone, that is so for each time. Of other series one date is enough: then
+        the series before is known, and its owner is asked about the rest (domain.md 2.16, 2.17).
         """
         number = self.about(series)
-        if not any(_is_known_by_times(each) for each in self._shown(number)):
-            return 0
-        shown = {raw_json(each)["start"]["dateTime"] for each in series.occurrences(_FAR)}
-        before = self._shown(number, self.remade[number])
-        return min(len({each["start"]["dateTime"] for each in before} - shown), len(shown))
+        by_times = any(_is_known_by_times(each) for each in self._shown(number))
+        place = _start if by_times else _slot
+        mine = {place(raw_json(each)) for each in series.occurrences(_FAR)}
+        # Nobody misses what other parts of the series show.
+        others = {
+            place(each)
+            for each in self.instances(self.source)
+            if meeting_of(each) == number and not _is_of(series, each)
+        }
+        if by_times:
+            gone = {place(each) for each in self._shown(number, self.remade[number])} - others
+            return min(len(gone - mine), len(mine))
+        gone_at = [
+            {place(each) for each in moment.source if meeting_of(each) == number} - others
+            for moment in self.moments[: self.remade[number]]
+        ]
+        return max((min(len(each), len(mine)) for each in gone_at if each.isdisjoint(mine)), default=0)
 
     def _shown(self, number: int, moments: int | None = None) -> list[Json]:
         """What the archived calendar showed of a meeting, in all moments or the first ones."""
@@ -242,6 +277,20 @@ class Person:
 def _is_known_by_times(item: Json) -> bool:
     """Whether an event is known by its times alone (domain.md 2.16): a modification, free or all-day."""
     return modifies(item["subject"]) is not None or item["isAllDay"] or item["showAs"] == "free"
+
+
+def _is_of(series: Event, item: Json) -> bool:
+    """Whether an item is an occurrence of a series."""
+    return bool(item.get("seriesMasterId") == raw_json(series)["id"])
+
+
+def _start(item: Json) -> str:
+    return str(item["start"]["dateTime"])
+
+
+def _slot(item: Json) -> str:
+    """The day of an event in the zone of its series, by which the next series knows it (domain.md 2.16)."""
+    return _start(item)[:10] if item["type"] == "singleInstance" else original_date(item)
 
 
 def _date(item: Json) -> str:

@@ -45,10 +45,8 @@ class SeriesEdits:
         )
         following = span | {"startDate": times["start"]["dateTime"][:10], "numberOfOccurrences": rest}
         entry["recurrence"] = {"pattern": pattern, "range": following}
-        self._person.enter(entry)
-        if rename or by.seconds:
-            # If the next day begins in between, both series may be on it, and the owner may count both.
-            self._person.meetings[self._person.about(event)] += rest
+        # If the next day begins in between, both series may be on it, and the owner may count both.
+        self._person.split_off(self._person.enter(entry), rest if rename or by.seconds else 0)
 
     def except_one(self) -> None:
         """One occurrence is renamed, moved by some minutes, or deleted."""

@@ -17,10 +17,10 @@ def key_of(item: Json) -> str:
     """The source key as domain.md 2.3 defines it, from Graph's JSON."""
     if item["type"] == "singleInstance":
         return f"s:{item['id']}"
-    return f"o:{item['seriesMasterId']}:{_original_date(item)}"
+    return f"o:{item['seriesMasterId']}:{original_date(item)}"
 
 
-def _original_date(item: Json) -> str:
+def original_date(item: Json) -> str:
     """The date of an occurrence's slot in the zone that its event was entered in."""
     if item["isAllDay"] and item["type"] == "occurrence":
         return str(item["start"]["dateTime"][:10])

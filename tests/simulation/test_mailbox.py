@@ -107,3 +107,62 @@ async def test_a_series_that_only_moves_is_the_same_meetings(person: Person, sub
     days = len(person.moments[-1].source)
     await person.do(SeriesEdits(person).move_by_an_hour)
     assert person.meetings[number] == days
+
+
+def enter_series(person: Person, monkeypatch: pytest.MonkeyPatch, interval: int) -> int:
+    """A series of four, each day or every second one; a split leaves two of them. Its number."""
+    entry = person.entries.entry() | {"subject": "Lunch", "isAllDay": False, "showAs": "busy"}
+    entry |= times_of(*MORNING, "UTC")
+    recurrence = person.entries.recurrence(entry)
+    recurrence["pattern"]["interval"] = interval
+    recurrence["range"]["numberOfOccurrences"] = 4
+    event = person.enter(entry | {"recurrence": recurrence})
+    person.meetings[person.about(event)] += 4
+    person.remember()
+    monkeypatch.setattr(person.rng, "randrange", lambda *_: 2)
+    choose(person, monkeypatch, 0)
+    return person.about(event)
+
+
+def choose(person: Person, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    """Whatever the person chooses from then on is the first or the last."""
+    monkeypatch.setattr(person.rng, "choice", lambda those: those[which])
+
+
+@pytest.mark.parametrize(("interval", "unknown"), [(1, 0), (2, 2)])
+async def test_the_rest_of_a_series_that_stood_on_other_days_is_known_by_nobody(
+    person: Person, monkeypatch: pytest.MonkeyPatch, interval: int, unknown: int
+) -> None:
+    number = enter_series(person, monkeypatch, interval)
+    await person.do(SeriesEdits(person).move_by_a_day)
+    # The day after may have been archived with the others.
+    assert person.meetings[number] == 5
+    await person.do(SeriesEdits(person).split)
+    assert person.meetings[number] == 5 + unknown
+    choose(person, monkeypatch, -1)
+    await person.do(SeriesEdits(person).move_by_an_hour)
+    assert person.meetings[number] == 5 + unknown
+
+
+@pytest.mark.parametrize(("interval", "which", "unknown"), [(1, -1, 0), (2, -1, 2), (2, 0, 0)])
+async def test_the_rest_of_a_series_that_moves_to_other_days_is_known_by_nobody(
+    person: Person, monkeypatch: pytest.MonkeyPatch, interval: int, which: int, unknown: int
+) -> None:
+    number = enter_series(person, monkeypatch, interval)
+    await person.do(SeriesEdits(person).split)
+    assert person.meetings[number] == 4
+    choose(person, monkeypatch, which)
+    await person.do(SeriesEdits(person).move_by_a_day)
+    # What is left of the first series has its id still.
+    assert person.meetings[number] == 5 + unknown
+
+
+@pytest.mark.parametrize(("interval", "unknown"), [(1, 0), (2, 4)])
+async def test_a_series_that_is_entered_again_and_moves_to_other_days_is_known_by_nobody(
+    person: Person, monkeypatch: pytest.MonkeyPatch, interval: int, unknown: int
+) -> None:
+    number = enter_series(person, monkeypatch, interval)
+    await person.do(MeetingEdits(person).enter_again)
+    assert person.meetings[number] == 4
+    await person.do(SeriesEdits(person).move_by_a_day)
+    assert person.meetings[number] == 5 + unknown
