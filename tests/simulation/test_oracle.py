@@ -1,12 +1,14 @@
-"""What the oracle takes for right when a series was split more than once."""
+"""What the oracle takes for right of the days of a series: split more than once, or edited in the archive."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tests.simulation.comparing import archive_key
+from tests.simulation.deciding import named
 from tests.simulation.oracle import Facts, Snapshot
-from tests.simulation.rules import Policies
+from tests.simulation.rules import Policies, told
 from tests.simulation.source_keys import Json, key_of
 
 CONFIGURATION, ROW = UUID(int=1), UUID(int=2)
@@ -42,6 +44,7 @@ def occurrence(series: str, start: str, end: str, meeting: int = 4) -> Json:
 FIRST = occurrence("first", "09:00", "09:30")
 SECOND = occurrence("second", "10:00", "10:30")
 THIRD = occurrence("third", "10:15", "10:45")
+MOVED = FIRST | {name: SECOND[name] for name in ("start", "end")}
 
 
 def map_row(keys: list[str], source_id: str, archived_as: str, state: str) -> Json:
@@ -57,6 +60,7 @@ def map_row(keys: list[str], source_id: str, archived_as: str, state: str) -> Js
         "kept_categories": None,
         "left_out": None,
         "merged_into": None,
+        "modifications": [],
         "revision": "r",
     }
 
@@ -82,29 +86,61 @@ def appointment(copied: Json) -> Json:
     }
 
 
-def problems(versions: list[Json], copied: Json, *, there: bool = True) -> list[str]:
-    """What the oracle says of a day that had these versions, one after the other, and of its copy.
+def operation(state: str, revision: str, minute: int) -> Json:
+    """A write of the copy that ended so."""
+    finished = WINDOW[1] + timedelta(minutes=minute)
+    ids = {"archived_event_id": ROW, "run_id": UUID(int=4)}
+    return ids | {"state": state, "revision": revision, "finished_at": finished}
+
+
+def facts(
+    versions: list[Json],
+    copied: Json,
+    *,
+    there: bool = True,
+    refused: Json | None = None,
+    edited: bool = False,
+) -> Facts:
+    """A day that had these versions, one after the other, and its copy.
 
     ``copied``: the version that copy and record say, ``there``: whether the calendar shows the last version.
+    ``refused``: the version that the last write could not write. ``edited``: the owner edited the copy.
     """
     keys, last = [key_of(version) for version in versions], versions[-1]
     mine = archive_key(CONFIGURATION, keys[0])
+    operations = [operation("done", "r", 0)]
+    if refused is not None:
+        operations.append(operation("conflict", named(told(refused, keys[-1], ZoneInfo("UTC"))), 1))
     property_id = "String {00000000-0000-0000-0000-000000000000} Name ArchiveKey"
     return Facts(
         configuration_id=CONFIGURATION,
         zone=ZoneInfo("UTC"),
         last=Snapshot(UUID(int=3), *WINDOW, {keys[-1]: last} if there else {}),
         history={key_of(version): [version] for version in versions},
-        touched=set(),
+        touched={mine} if edited else set(),
         copies=[copied | {"singleValueExtendedProperties": [{"id": property_id, "value": mine}]}],
         rows=[map_row(keys, last["id"], mine, "present" if there else "source_deleted")],
-        operations=[{"archived_event_id": ROW, "run_id": UUID(int=4), "state": "done"}],
+        operations=operations,
         appointments=[appointment(copied)],
         policies=Policies(),
         settled=[],
         copied={mine},
         mailbox={last["id"]} if there else set(),
-    ).judge()
+    )
+
+
+def problems(versions: list[Json], copied: Json, *, there: bool = True) -> list[str]:
+    """What the oracle says of a day and its copy."""
+    return facts(versions, copied, there=there).judge()
+
+
+def judged_at(**owner: Any) -> str:
+    """The time at which the oracle takes a day to be that was archived, and then moved with its series."""
+    found = facts([FIRST, MOVED], FIRST, **owner)
+    found.history = {key_of(MOVED): [FIRST, MOVED]}
+    found.judge()
+    (shown,) = found.living.values()
+    return str(shown["start"]["dateTime"][11:16])
 
 
 def test_a_copy_may_keep_the_times_of_a_successor_that_was_split_again() -> None:
@@ -127,3 +163,11 @@ def test_a_copy_keeps_the_text_of_an_exception_between_when_its_day_vanishes() -
     assert problems([FIRST, edited, THIRD], edited, there=False) == []
     found = problems([FIRST, edited, THIRD], edited | {"subject": "Dinner"}, there=False)
     assert found == ["the copy 'Dinner' says what its source never said"]
+
+
+def test_a_day_that_moved_is_where_it_was_archived_unless_an_edit_of_its_copy_refused_the_move() -> None:
+    assert judged_at() == "09:00"
+    assert judged_at(edited=True) == "09:00"
+    assert judged_at(edited=True, refused=FIRST) == "09:00"
+    assert judged_at(refused=MOVED) == "09:00"
+    assert judged_at(edited=True, refused=MOVED) == "10:00"

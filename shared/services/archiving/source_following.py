@@ -108,6 +108,7 @@ class SourceFollowing:
             and row.copy_id is not None
             and row.state in _WITH_COPY
             and _applied(read.event, row) != source_revision(row.revision)
+            and not _refused(read.event, row)
         }
         if not changed:
             return {}
@@ -133,3 +134,8 @@ def _applied(event: SourceEvent, row: MapRow) -> str:
     return modified_revision(
         revision(event), [(each.key, each.start, each.end) for each in row.modifications]
     )
+
+
+def _refused(event: SourceEvent, row: MapRow) -> bool:
+    """Whether a run meant to write this and met an edit of the copy by its owner: a conflict stays (2.17)."""
+    return row.conflict_revision in (revision(event), _applied(event, row))

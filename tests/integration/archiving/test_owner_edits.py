@@ -17,7 +17,9 @@ from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict, PreconditionFailed, ValidationFailed
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.owner_edits import OwnerEdits
+from tests.integration.archiving.changed_series import HOUR, NINES, TENS, counting, items, move
 from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.test_same_meeting import NINE, daily
 from tests.integration.archiving.world import DAY, World
 
 NOON = DAY + timedelta(hours=12)
@@ -161,3 +163,20 @@ async def test_what_cannot_be_edited_is_refused(world: World) -> None:
     with pytest.raises(Conflict) as locked:
         await ask(world, subject="third")
     assert locked.value.code == "period_locked"
+
+
+async def test_a_series_that_moves_before_an_edited_day_stays_refused_and_asks_nothing(world: World) -> None:
+    await world.open([daily("Standup")])
+    world.clock.advance(seconds=(NINE - HOUR - world.clock.now()).total_seconds())
+    await world.archive()
+    (monday,) = [c for c in await world.copies() if c["start"]["dateTime"].startswith("2026-03-02")]
+    await world.edit(monday["id"], subject="Standup with guests")
+    await move(world, HOUR)
+    report = await world.archive()
+    assert (report["conflict"], report["updated"]) == (1, 4)
+    world.clock.advance(days=30)
+    for _ in range(2):
+        report = await world.archive()
+        assert (report["conflict"], report["unchanged"]) == (1, 4)
+    assert await items(world) == []
+    assert await counting(world) == [NINES[0], *TENS[1:]]
