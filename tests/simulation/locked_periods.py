@@ -23,7 +23,14 @@ class Frozen:
 
     def holds(self, item: Json) -> bool:
         """Whether an event or a copy touches the period."""
-        first, last = _days(item, self.zone)
+        return self._has_any_of(_days(item, self.zone))
+
+    def reached_by(self, start: datetime, end: datetime) -> bool:
+        """Whether the time between two instants touches the period."""
+        return self._has_any_of(_days_between(start.astimezone(self.zone), end.astimezone(self.zone)))
+
+    def _has_any_of(self, days: tuple[date, date]) -> bool:
+        first, last = days
         return first < self.after and self.first <= last
 
     @property
@@ -66,4 +73,8 @@ def _days(item: Json, zone: ZoneInfo) -> tuple[date, date]:
     start, end = (datetime.fromisoformat(item[name]["dateTime"]) for name in ("start", "end"))
     if not item["isAllDay"]:
         start, end = (moment.replace(tzinfo=UTC).astimezone(zone) for moment in (start, end))
+    return _days_between(start, end)
+
+
+def _days_between(start: datetime, end: datetime) -> tuple[date, date]:
     return start.date(), max(start, end - timedelta(microseconds=1)).date()

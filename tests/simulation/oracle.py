@@ -83,7 +83,7 @@ class Facts:
     problems: list[str] = field(default_factory=list)
     #: The events of the window by the keys of their rows, as their copies are to show them.
     living: dict[str, Json] = field(default_factory=dict)
-    #: Keys of rows whose source or copy lies in the locked period: they may differ from their calendar.
+    #: Keys of rows whose source or copy touches the locked period: they may differ from their calendar.
     locked_keys: set[str] = field(default_factory=set)
     #: Why each event that the rules merge, consume, leave out or let wait counts no time. By key.
     reasons: dict[str, str] = field(default_factory=dict)
@@ -203,15 +203,18 @@ class Facts:
                     self.problems.append(f"{name(item)} waits for an answer and has a copy")
             elif not self._held(row, rows, final):
                 standing.append(told(item, key, self.zone))
-        locked = {key for key, row in rows.items() if self._is_locked(row, final.get(key), by_key)}
-        self.locked_keys = locked
-        for keys in groups.values():
-            if locked.isdisjoint(keys):
-                self._stand_apart([rows[key] for key in keys if key in rows], final)
         unwanted = {key for key, row in rows.items() if row["state"] == "removed_by_owner"}
         missed = self.missed
         archived = missed | {key for key, row in rows.items() if self._had_copy(row)}
         expected = expect(standing, self.policies, archived, unwanted - missed, self.settled, named)
+        wanted = expected.archived
+        locked = {
+            key for key, row in rows.items() if self._is_locked(row, final.get(key), wanted.get(key), by_key)
+        }
+        self.locked_keys = locked
+        for keys in groups.values():
+            if locked.isdisjoint(keys):
+                self._stand_apart([rows[key] for key in keys if key in rows], final)
         for event in standing:
             if event.key not in unwanted and event.key not in locked:
                 self._placed(event, expected, rows[event.key], by_key)
@@ -246,10 +249,16 @@ class Facts:
         # Of what was never archived nobody says that its source is gone.
         return meeting["state"] in ("source_deleted", "left_out")
 
-    def _is_locked(self, row: Mapping[str, Any], item: Json | None, by_key: Mapping[str, Json]) -> bool:
-        """Whether an event's source or its copy lies in the locked period."""
+    def _is_locked(
+        self, row: Mapping[str, Any], item: Json | None, wanted: Told | None, by_key: Mapping[str, Json]
+    ) -> bool:
+        """Whether an event's source, its copy, or the copy that it should have touches the locked period."""
+        if self.frozen is None:
+            return False
         there = (item, by_key.get(row["archive_key"]))
-        return self.frozen is not None and any(each and self.frozen.holds(each) for each in there)
+        # A modification may move an edge of a meeting into the period (domain.md 2.8, 4.5).
+        reaches = wanted is not None and self.frozen.reached_by(wanted.start, wanted.end)
+        return reaches or any(each and self.frozen.holds(each) for each in there)
 
     def _had_copy(self, row: Mapping[str, Any]) -> bool:
         """Whether the last plan had to take an event for archived: nobody looks for what owners deleted."""

@@ -20,6 +20,7 @@ from tests.support.locked_periods import PeriodLocker
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR
 MONDAY = LockedPeriod(EVERY_CUSTOMER, date(2026, 3, 2), date(2026, 3, 3))
+TUESDAY = LockedPeriod(EVERY_CUSTOMER, date(2026, 3, 3), date(2026, 3, 4))
 
 
 async def lock(world: World, period: LockedPeriod) -> UUID:
@@ -69,6 +70,25 @@ async def test_a_change_must_not_take_hours_out_of_a_locked_period(world: World)
     await world.edit((await world.source("Monday"))["id"], start=later["start"], end=later["end"])
     assert (await world.archive())["locked"] == 1
     assert (await world.copy("Monday"))["start"]["dateTime"].startswith("2026-03-02")
+
+
+@pytest.mark.parametrize("archived_before", [True, False])
+async def test_a_modification_must_not_add_hours_to_a_locked_period(
+    world: World, *, archived_before: bool
+) -> None:
+    await world.open([event("Late shift", DAY + 23 * HOUR)])
+    if archived_before:
+        await world.archive()
+    await lock(world, TUESDAY)
+    await world.add(event("Extended", DAY + 24 * HOUR, 30))
+    report = await world.archive()
+    assert (report["locked"], report["consumed"], adds_up(report)) == (1, 1, True)
+    assert [copy["end"]["dateTime"][:16] for copy in await world.copies()] == (
+        ["2026-03-03T00:00"] if archived_before else []
+    )
+    await world.delete((await world.source("Extended"))["id"])
+    await world.archive()
+    assert (await world.copy("Late shift"))["end"]["dateTime"].startswith("2026-03-03T00:00")
 
 
 async def test_a_meeting_entered_again_after_a_late_one_was_refused_keeps_its_copy(world: World) -> None:
