@@ -75,6 +75,8 @@ class Finisher:
             state = RunState(run.state)
             if not state.terminal:
                 state = await self._end(session, context, run, reason, now)
+                # What the run wrote may have ended a decision, for example by superseding a copy (5.9).
+                await context.left_out_copies(session).count_again(now)
             following = await runs.next_queued(context.owner_id, context.configuration_id)
         return FinishedRun(state, following)
 

@@ -60,22 +60,14 @@ _RENAME_STATUS = text(f"""
     RETURNING g.status
 """)  # noqa: S608
 # The copy of an event that vanished stays as its owner decided: nobody is asked about it again.
-_INCLUDE = """
+_INCLUDE_AGAIN = text("""
     UPDATE appointments a SET excluded = NULL, updated_at = :now
       FROM overlap_members m JOIN archived_events e
         ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
      WHERE m.group_id = ANY(CAST(:groups AS uuid[])) AND m.configuration_id = :configuration
        AND a.owner_id = :owner AND a.archived_event_id = e.id AND a.excluded = 'resolution'
-       AND e.state <> 'source_deleted'
-"""
-_INCLUDE_AGAIN = text(f"{_INCLUDE} AND NOT m.departed")
-# The decision stands as long as the copy of a vanished event overlaps another copy of the group.
-_INCLUDE_OF_CLOSED = text(f"""{_INCLUDE}
-       AND NOT EXISTS (SELECT 1 FROM overlap_members o JOIN archived_events v
-                           ON v.configuration_id = o.configuration_id AND v.source_key = o.source_key
-                        WHERE o.group_id = m.group_id AND v.state = 'source_deleted'
-                          AND v.copy_id IS NOT NULL)
-""")  # noqa: S608
+       AND e.state <> 'source_deleted' AND NOT m.departed
+""")
 _INSERT_MEMBERS = text(f"""
     INSERT INTO overlap_members AS kept
         (group_id, source_key, configuration_id, revision, start_at, end_at, verdict, record)
@@ -357,16 +349,12 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
         """Close groups whose overlap vanished, except those with a member whose source is gone (5.9).
 
-        What a decision about them left out counts again, unless the copy of a vanished event still overlaps
-        it.
+        What a decision about them left out may count again at the end of the run: see ``left_out_copies``.
         """
         if not groups:
             return []
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
-        closed = list(result.scalars())
-        if closed:
-            await self._session.execute(_INCLUDE_OF_CLOSED, self._scope | {"groups": closed, "now": now})
-        return closed
+        return list(result.scalars())
 
     async def recorded(self, keys: Sequence[str]) -> dict[str, AppointmentRecord]:
         """The records of events that wait without a copy, by source key."""
