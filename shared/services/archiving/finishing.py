@@ -15,6 +15,7 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.overlaps.left_out_copies import LeftOutCopyRepository
 from shared.domain.identity.disclosure import report_for_others
 from shared.domain.jobs.job import JobKind
 from shared.domain.notifications.notification import Recipient
@@ -76,7 +77,8 @@ class Finisher:
             if not state.terminal:
                 state = await self._end(session, context, run, reason, now)
                 # What the run wrote may have ended a decision, for example by superseding a copy (5.9).
-                await context.left_out_copies(session).count_again(now)
+                left_out = LeftOutCopyRepository(session, context.owner_id, context.configuration_id)
+                await left_out.count_again(now)
             following = await runs.next_queued(context.owner_id, context.configuration_id)
         return FinishedRun(state, following)
 

@@ -17,13 +17,13 @@ from shared.services.jobs.archive_locks import lock_archive
 ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
 
 
-async def is_unrebuilt(session: AsyncSession, context: RunContext) -> bool:
-    """Whether the archive calendar was lost and its rebuild has not yet created every copy."""
-    return context.archive_gone and (await lost_copies(session, context).standing()).amount > 0
+async def refused_until_rebuilt(session: AsyncSession, context: RunContext) -> PlanCounts | None:
+    """The plan of a run before a rebuild has created every copy. None if no copy waits for a rebuild.
 
-
-def unrebuilt() -> PlanCounts:
-    """The plan of a run before that. It would take lost copies for copies that never existed."""
+    The run would take lost copies for copies that never existed.
+    """
+    if not context.archive_gone or not (await lost_copies(session, context).standing()).amount:
+        return None
     reason = "not all copies that were lost with the archive calendar are created again; rebuild it first"
     return PlanCounts(refused=reason, gone=True, code=ARCHIVE_CALENDAR_GONE)
 

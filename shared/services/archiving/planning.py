@@ -15,11 +15,10 @@ from shared.services.archiving.context import ArchivingPorts, RunContext, accoun
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.gone_calendars import (
     ARCHIVE_CALENDAR_GONE,
-    is_unrebuilt,
     note_found,
     note_gone,
+    refused_until_rebuilt,
     seems_gone,
-    unrebuilt,
 )
 from shared.services.archiving.masked_reading import reading_for
 from shared.services.archiving.matching import SourceMatcher
@@ -59,7 +58,7 @@ class RunPlanner:
             await context.operations(session).clear_unsent(run_id)
             open_keys = await context.operations(session).open_keys(run_id)
             in_force = await settings_in_force(session, self._ports.settings, context.tenant_id)
-            refused = unrebuilt() if await is_unrebuilt(session, context) else None
+            refused = await refused_until_rebuilt(session, context)
         policies = replace(context.policies, travel_words=in_force.travel_words)
         context = replace(context, policies=policies)
         expiry = timedelta(days=in_force.overlap_expiry_days)
