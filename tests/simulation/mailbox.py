@@ -2,22 +2,22 @@
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from infra.local.graph_simulator.control.owner_actions import OwnerActions
 from infra.local.graph_simulator.graph.event_fields import read_event
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Calendar, Event, Item
 from infra.local.graph_simulator.values.errors import GraphError, LoadError
-from tests.simulation.entries import ARCHIVE_ZONES, Entries
+from tests.simulation.entries import Entries
 from tests.simulation.graph_world import GraphWorld
-from tests.simulation.rules import modifies
-from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of, original_date
+from tests.simulation.recognising import unknown_again
+from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
 
 _FAR = 10**17
 type Deed = Callable[[], Awaitable[None] | None]
@@ -67,8 +67,8 @@ class Person:
         self.moments: list[Moment] = []
         #: How many meetings at most the person would say took place, by ``meeting_of``.
         self.meetings: Counter[int] = Counter()
-        #: Meetings whose event came again under another id, with the number of moments before that.
-        self.remade: dict[int, int] = {}
+        #: Meetings whose event came again under another id, with each state of them before that.
+        self.remade: dict[int, list[list[Json]]] = {}
         #: On how many days nobody knows a series that came again; ``meetings`` has these days already.
         self._unknown: Counter[int] = Counter()
         #: Meetings that were entered again where it is certain that their owner is asked; nobody edits them.
@@ -113,6 +113,7 @@ class Person:
             versions = self.history.setdefault(key_of(item), [])
             if not versions or versions[-1] != item:
                 versions.append(item)
+        self._look_again(moment.source)
 
     async def do(self, deed: Deed) -> None:
         """One thing to the mailbox, or to some copy.
@@ -169,93 +170,45 @@ class Person:
         return all(each["subject"] == event.fields["subject"] for each in self._shown(number))
 
     def made_again(self, event: Event, days: int | None = None) -> None:
-        """An event comes again under another id; after it moved far, nobody knows it again.
+        """An event comes again under another id, or becomes a series, or one of its ``days`` stays.
 
-        So does a single event that becomes a series, and a series of which one day stays (``days`` is 1).
+        On how many days nobody knows it again is found after this deed, and after each later one.
         """
         number = self.about(event)
-        self._came_again(number)
+        self.came_again(number)
         if event.recurrence is not None:
             # Of a series the days that it showed once and shows no more may have taken place, too.
             shown = list(event.occurrences(_FAR))
             now = {raw_json(each)["originalStart"][:10] for each in shown}
-            changed = any(_date(each) not in now for each in self._shown(number))
-            unknown = len(shown) if changed else self._stood_elsewhere(event)
-            self._reckon_unknown(number, unknown if days is None else min(unknown, days))
-            return
-        self.meetings[number] += self._went_far(number)
+            if any(_date(each) not in now for each in self._shown(number)):
+                self._reckon_unknown(number, len(shown) if days is None else days)
 
-    def split_off(self, rest: Event, unknown: int) -> None:
-        """The rest of a series comes again under another id; on ``unknown`` days nobody knows it, or on more.
-
-        If the series stood on other days before, nothing says that the rest is of it.
-        """
-        number = self.about(rest)
-        self._came_again(number)
-        self._reckon_unknown(number, max(unknown, self._stood_elsewhere(rest)))
-
-    def moved(self, event: Event) -> None:
-        """An event stands at another time now. What was made again first is known by nobody either."""
-        number = self.about(event)
-        if number not in self.remade:
-            return
-        if event.recurrence is not None:
-            # Of the parts of a series, the first is known by its id as before.
-            if not any(_is_of(event, each) for each in self._shown(number, self.remade[number])):
-                self._reckon_unknown(number, self._stood_elsewhere(event))
-        else:
-            self.meetings[number] += self._went_far(number, event.span.start)
-
-    def _came_again(self, number: int) -> None:
-        self.remade[number] = len(self.moments)
+    def came_again(self, number: int, unknown: int = 0) -> None:
+        """Events of a meeting come again under other ids; nobody knows ``unknown`` of them, or more."""
+        held = [[each for each in moment.source if meeting_of(each) == number] for moment in self.moments]
+        self.remade[number] = [each for each, _ in groupby(held)]
         self._unknown[number] = 0
+        self._reckon_unknown(number, unknown)
+
+    def used_again(self, number: int) -> None:
+        """An event that may have taken place takes place again; unknown, if it came again before."""
+        self._reckon_unknown(number, self._unknown[number] + 1)
 
     def _reckon_unknown(self, number: int, days: int) -> None:
         """Count days on which nobody knows a meeting again: its old copies stay beside the new ones."""
         self.meetings[number] += max(0, days - self._unknown[number])
         self._unknown[number] = max(days, self._unknown[number])
 
-    def _stood_elsewhere(self, series: Event) -> int:
-        """On how many days nobody knows a series again, since it stood elsewhere before it came again.
+    def _look_again(self, source: Sequence[Json]) -> None:
+        """Reckon with each meeting that came again: any state before may be archived, and so may this one."""
+        for number, states in self.remade.items():
+            now = [each for each in source if meeting_of(each) == number]
+            unknown = max((unknown_again(before, now) for before in states), default=0)
+            self._reckon_unknown(number, unknown)
 
-        If it is known by its times alone, that is so for each time. Of other series one date is enough: then
-        the series before is known, and its owner is asked about the rest (domain.md 2.16, 2.17).
-        """
-        number = self.about(series)
-        by_times = any(_is_known_by_times(each) for each in self._shown(number))
-        place = _start if by_times else _slot
-        mine = {place(raw_json(each)) for each in series.occurrences(_FAR)}
-        # Nobody misses what other parts of the series show.
-        others = {
-            place(each)
-            for each in self.instances(self.source)
-            if meeting_of(each) == number and not _is_of(series, each)
-        }
-        if by_times:
-            gone = {place(each) for each in self._shown(number, self.remade[number])} - others
-            return min(len(gone - mine), len(mine))
-        gone_at = [
-            {place(each) for each in moment.source if meeting_of(each) == number} - others
-            for moment in self.moments[: self.remade[number]]
-        ]
-        return max((min(len(each), len(mine)) for each in gone_at if each.isdisjoint(mine)), default=0)
-
-    def _shown(self, number: int, moments: int | None = None) -> list[Json]:
-        """What the archived calendar showed of a meeting, in all moments or the first ones."""
-        return [
-            each for moment in self.moments[:moments] for each in moment.source if meeting_of(each) == number
-        ]
-
-    def _went_far(self, number: int, *now: datetime) -> bool:
-        """Whether nobody knows a meeting again by subject and day, since its events stood elsewhere."""
-        items = self._shown(number)
-        starts = {*now, *(datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items)}
-        if any(_is_known_by_times(each) for each in items):
-            return len(starts) > 1
-        utc = [start.replace(tzinfo=UTC) for start in starts]
-        return any(
-            len({start.astimezone(ZoneInfo(zone)).date() for start in utc}) > 1 for zone in ARCHIVE_ZONES
-        )
+    def _shown(self, number: int) -> list[Json]:
+        """What the archived calendar ever showed of a meeting."""
+        return [each for moment in self.moments for each in moment.source if meeting_of(each) == number]
 
     def enter(self, entry: Json) -> Event:
         """Put an event into the calendar."""
@@ -272,25 +225,6 @@ class Person:
     def about(self, item: Item) -> int:
         """The meeting that an event is about."""
         return meeting_of(raw_json(item))
-
-
-def _is_known_by_times(item: Json) -> bool:
-    """Whether an event is known by its times alone (domain.md 2.16): a modification, free or all-day."""
-    return modifies(item["subject"]) is not None or item["isAllDay"] or item["showAs"] == "free"
-
-
-def _is_of(series: Event, item: Json) -> bool:
-    """Whether an item is an occurrence of a series."""
-    return bool(item.get("seriesMasterId") == raw_json(series)["id"])
-
-
-def _start(item: Json) -> str:
-    return str(item["start"]["dateTime"])
-
-
-def _slot(item: Json) -> str:
-    """The day of an event in the zone of its series, by which the next series knows it (domain.md 2.16)."""
-    return _start(item)[:10] if item["type"] == "singleInstance" else original_date(item)
 
 
 def _date(item: Json) -> str:

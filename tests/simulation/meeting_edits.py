@@ -1,5 +1,6 @@
 """What people do to single events, and to whole events whatever they are."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -104,12 +105,8 @@ class MeetingEdits:
         if event.recurrence is not None:
             # Days that nobody looked at before have the series, and so have those that were archived.
             self._person.meetings[about] += abs(by.days) + 1
-            self._person.moved(event)
         elif event.span.start.replace(tzinfo=UTC) > EPOCH - timedelta(days=1):
-            # It may have taken place, and takes place again.
-            self._person.meetings[about] += 1
-        else:
-            self._person.moved(event)
+            self._person.used_again(about)
 
     def rezone(self) -> None:
         """The same instants in another zone."""
@@ -200,7 +197,7 @@ class MeetingEdits:
         if certain and entry["showAs"] != "free" and modifies(entry["subject"]) is None:
             self._person.settled.add(number)
         else:
-            self._person.meetings[number] += 1
+            self._person.came_again(number, 1)
 
     def enter_calls_again(self) -> None:
         """Two of three calls are entered again, an hour later."""
@@ -209,7 +206,8 @@ class MeetingEdits:
             entry = copied(event) | shifted(event, timedelta(hours=1))
             self._person.delete(event)
             self._person.enter(entry)
-            self._person.meetings[self._person.about(event)] += 1
+        for number, unknown in Counter(map(self._person.about, calls[:2])).items():
+            self._person.came_again(number, unknown)
 
     def invite_again(self) -> None:
         """The same invitation is sent again: another id, another ``iCalUId``, no category."""

@@ -46,7 +46,8 @@ class SeriesEdits:
         following = span | {"startDate": times["start"]["dateTime"][:10], "numberOfOccurrences": rest}
         entry["recurrence"] = {"pattern": pattern, "range": following}
         # If the next day begins in between, both series may be on it, and the owner may count both.
-        self._person.split_off(self._person.enter(entry), rest if rename or by.seconds else 0)
+        self._person.enter(entry)
+        self._person.came_again(self._person.about(event), rest if rename or by.seconds else 0)
 
     def except_one(self) -> None:
         """One occurrence is renamed, moved by some minutes, or deleted."""
@@ -58,7 +59,6 @@ class SeriesEdits:
                 self._person.patch(occurrence, subject=f"Exception {self._rng.randrange(1000)}")
             case 1:
                 self._person.patch(occurrence, **shifted(occurrence, timedelta(minutes=15)))
-                self._person.moved(occurrence.master)
             case _:
                 self._person.delete(occurrence)
 
@@ -76,7 +76,6 @@ class SeriesEdits:
             by = timedelta(hours=self._rng.choice((-1, 1)))
             stays = stays_on_its_day(event, by)
             self._person.patch(event, **shifted(event, by))
-            self._person.moved(event)
             if not stays:
                 self._more(event, 1)
 
@@ -85,7 +84,6 @@ class SeriesEdits:
         event = self._person.pick(series=True)
         if event is not None:
             self._person.patch(event, **shifted(event, timedelta(days=1)))
-            self._person.moved(event)
             self._more(event, 1)
 
     def change_pattern(self) -> None:

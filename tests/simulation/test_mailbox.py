@@ -1,13 +1,13 @@
 """What a simulated person does, and what is remembered of it for the oracles."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.simulation.entries import times_of
+from tests.simulation.entries import shifted, times_of
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.mailbox import Person
@@ -107,6 +107,75 @@ async def test_a_series_that_only_moves_is_the_same_meetings(person: Person, sub
     days = len(person.moments[-1].source)
     await person.do(SeriesEdits(person).move_by_an_hour)
     assert person.meetings[number] == days
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+@pytest.mark.parametrize(
+    ("minutes", "stays"),
+    # The last two overlap, so the owner is asked (domain.md 2.16 e).
+    [(60, False), (30, False), (15, True), (0, True)],
+)
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("becomes_series", [True, False])
+async def test_what_comes_again_is_known_by_subject_or_time(
+    person: Person, *, renamed: bool, minutes: int, stays: bool, first: bool, becomes_series: bool
+) -> None:
+    number = enter_single(person, "Lunch")
+
+    def come_again() -> None:
+        (SeriesEdits(person).convert if becomes_series else MeetingEdits(person).enter_again)()
+
+    def change() -> None:
+        (event,) = person.events()
+        subject = {"subject": "Planning"} if renamed else {}
+        person.patch(event, **shifted(event, timedelta(minutes=minutes)), **subject)
+
+    for deed in (come_again, change) if first else (change, come_again):
+        await person.do(deed)
+    days = len(person.moments[-1].source)
+    assert person.meetings[number] == days + (renamed and not stays)
+
+
+async def test_the_unknown_is_counted_once_however_often_it_is_changed(person: Person) -> None:
+    number = enter_single(person, "Lunch")
+    await person.do(MeetingEdits(person).enter_again)
+    for hours in (1, 2, 24):
+
+        def change(by: timedelta = timedelta(hours=hours)) -> None:
+            (event,) = person.events()
+            person.patch(event, **shifted(event, by), subject=f"Planning {by}")
+
+        await person.do(change)
+    assert person.meetings[number] == 2
+
+
+async def test_an_event_that_came_again_and_is_used_again_counts_once_more(person: Person) -> None:
+    number = enter_single(person, "Lunch")
+    await person.do(MeetingEdits(person).enter_again)
+    await person.do(MeetingEdits(person).drag_to_next_week)
+    assert person.meetings[number] == 2
+    await person.do(MeetingEdits(person).enter_again_elsewhere)
+    assert person.meetings[number] == 3
+
+
+async def test_another_organizer_at_another_time_is_known_by_nobody(person: Person) -> None:
+    number = enter_single(person, "Lunch")
+    await person.do(MeetingEdits(person).enter_again)
+    await person.do(MeetingEdits(person).replace_organizer)
+    assert person.meetings[number] == 1
+    (event,) = person.events()
+    await person.do(lambda: person.patch(event, **shifted(event, timedelta(hours=1))))
+    assert person.meetings[number] == 2
+
+
+async def test_an_invitation_is_known_by_its_id_at_its_time(person: Person) -> None:
+    number = enter_single(person, "Early start")
+    await person.do(MeetingEdits(person).recreate)
+    (event,) = person.events()
+    await person.do(lambda: person.patch(event, subject="Planning"))
+    assert person.meetings[number] == 1
+    await person.do(lambda: person.patch(event, **shifted(event, timedelta(hours=1))))
+    assert person.meetings[number] == 2
 
 
 def enter_series(person: Person, monkeypatch: pytest.MonkeyPatch, interval: int) -> int:
