@@ -34,7 +34,7 @@ class Answers:
     asked: set[int] = field(default_factory=set)
     #: Graph's ids of the days that their series shows and the archive does not have: asked about.
     days: set[str] = field(default_factory=set)
-    #: Keys of the new events that wait.
+    #: Keys of the new events that wait for an answer. An answered one waits only if it overlaps something.
     keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
     superseded: set[int] = field(default_factory=set)
@@ -48,7 +48,8 @@ class Answers:
         undone = item["due_at"] is not None and item["carried_out_at"] is None
         if item["question"] == "likely_same" and (item["status"] == "open" or undone):
             self.asked |= set(meetings)
-            self.keys |= {event["source_key"] for event in events if event["side"] == "new"}
+            if item["status"] == "open":
+                self.keys |= {event["source_key"] for event in events if event["side"] == "new"}
         if item["question"] == "series_changed":
             archived = {event["source_key"] for event in events if event["side"] == "archived"}
             self.days |= {event["source_id"] for event in events if event["source_key"] not in archived}

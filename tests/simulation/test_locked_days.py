@@ -1,5 +1,6 @@
 """What the oracle takes for right beside a locked period (domain.md 2.8)."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -62,8 +63,18 @@ def map_row(item: Json, state: str, into: str | None = None) -> Json:
     }
 
 
-def problems(items: list[Json], rows: list[Json], frozen: Frozen | None, *copies: Json) -> list[str]:
-    """What the oracle says of these events, their rows and copies."""
+def problems(
+    items: list[Json],
+    rows: list[Json],
+    frozen: Frozen | None,
+    *copies: Json,
+    overlaps: str = "keep_all",
+    waiting: Collection[str] = (),
+) -> list[str]:
+    """What the oracle says of these events, their rows and copies.
+
+    ``overlaps``: the policy. ``waiting``: keys of events that wait for an answer.
+    """
     property_id = "String {00000000-0000-0000-0000-000000000000} Name ArchiveKey"
     mine = archive_key(CONFIGURATION, key_of(MEETING))
     archived = {"changeKey": "1", "singleValueExtendedProperties": [{"id": property_id, "value": mine}]}
@@ -77,11 +88,12 @@ def problems(items: list[Json], rows: list[Json], frozen: Frozen | None, *copies
         rows=rows,
         operations=[],
         appointments=[],
-        policies=Policies(),
+        policies=Policies(overlaps=overlaps),
         settled=[],
         copied=set(),
         mailbox={item["id"] for item in items},
         frozen=frozen,
+        waiting=set(waiting),
     ).judge()
 
 

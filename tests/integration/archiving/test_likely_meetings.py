@@ -91,6 +91,18 @@ async def test_two_meetings_have_a_copy_each(world: World) -> None:
     await nothing_more(world)
 
 
+async def test_an_overlap_may_make_the_new_one_wait_after_its_answer(world: World) -> None:
+    await archived_then_moved(world, overlap_policy="flag")
+    await world.answer(Answer.TWO_MEETINGS, run=False)
+    await world.add(event("Call", NINE + 6 * HOUR))
+    assert ((await world.archive())["flagged"], await counting(world)) == (2, ["09:00"])
+    await nothing_more(world)
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Review"))
+    assert (await counting(world), await hours(world)) == (["09:00", "14:00"], 3.0)
+    assert (await world.items())[0]["carried_out_at"] is not None
+
+
 async def test_of_the_new_one_only_the_old_copy_stays_free_and_counts_nothing(world: World) -> None:
     await archived_then_moved(world)
     old = await world.copy("Review")

@@ -1,0 +1,53 @@
+"""What the oracle takes for right of events about which the owner is asked, or was (domain.md 2.16)."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.simulation.answering import ANSWERS, Answers
+from tests.simulation.source_keys import Json, key_of
+from tests.simulation.test_locked_days import map_row, problems, single
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+REVIEW = single("Review", "03-01T14:00", "03-01T16:00")
+CALL = single("Call", "03-01T15:00", "03-01T16:00")
+REVIEW_WAITS = "'Review' at 2026-03-01T14:00 (s:Review) is flagged, not present"
+CALL_WAITS = "'Call' at 2026-03-01T15:00 (s:Call) is flagged, not present"
+
+
+def waiting(answer: str | None) -> set[str]:
+    """What waits for an answer, of an item about the review that no run has carried out yet."""
+    due = None if answer is None else NOW
+    item = {
+        "question": "likely_same",
+        "status": "open" if answer is None else "answered",
+        "answer": answer,
+        "due_at": due,
+        "carried_out_at": None,
+    }
+    sides = (("archived", "s:gone"), ("new", key_of(REVIEW)))
+    answers = Answers()
+    answers.take(item, [{"side": side, "source_key": key, "source_id": key} for side, key in sides], {1})
+    assert answers.asked == {1}
+    return answers.keys
+
+
+def judged(events: list[Json], answer: str | None, policy: str = "flag") -> list[str]:
+    """What the oracle says if all of these events wait."""
+    rows = [map_row(each, "flagged") for each in events]
+    return problems(events, rows, None, overlaps=policy, waiting=waiting(answer))
+
+
+def test_an_event_that_its_owner_is_asked_about_waits_and_makes_no_other_wait() -> None:
+    assert judged([REVIEW], None) == []
+    assert judged([REVIEW, CALL], None) == [CALL_WAITS]
+
+
+def test_events_that_overlap_after_the_answer_wait_for_that_decision() -> None:
+    assert judged([REVIEW, CALL], "two_meetings") == []
+    assert judged([REVIEW, CALL], "two_meetings", "keep_all") == [REVIEW_WAITS, CALL_WAITS]
+
+
+@pytest.mark.parametrize("answer", ANSWERS["likely_same"])
+def test_an_event_that_overlaps_nothing_does_not_wait_after_the_answer(answer: str) -> None:
+    assert judged([REVIEW], answer) == [REVIEW_WAITS]
