@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.action_items.items import (
     ActionItemKind,
     ActionItemStatus,
@@ -18,11 +18,10 @@ from shared.domain.action_items.items import (
 )
 
 
-class ActionItem(Versioned, Base):
+class ActionItem(Identified, Versioned, Base):
     """One question to the owner of an archive."""
 
     __tablename__ = "action_items"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))

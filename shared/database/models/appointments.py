@@ -18,20 +18,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of
+from shared.database.models.base import Base, Identified, Timestamped, one_of
 from shared.database.models.event_columns import EventColumns
 from shared.domain.appointments.version import appointment_version
 from shared.domain.overlaps.status import Exclusion
 
 
-class Appointment(Timestamped, EventColumns, Base):
+class Appointment(Identified, Timestamped, EventColumns, Base):
     """Our record of an archived event, with organizer and attendees, which the copy omits (2.6).
 
     ``start_at`` and ``end_at`` are the times after ``modifications``.
     """
 
     __tablename__ = "appointments"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)

@@ -7,16 +7,15 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of, partial_index
+from shared.database.models.base import Base, Identified, Timestamped, one_of, partial_index
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
-class ArchivedEvent(Timestamped, Base):
+class ArchivedEvent(Identified, Timestamped, Base):
     """The map from a source key to its one archived copy (domain.md 2.3). Unique per configuration."""
 
     __tablename__ = "archived_events"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
     #: The object id of the event's person (domain.md 6.3). A trigger copies it from the configuration. It

@@ -7,14 +7,13 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Identified
 
 
-class AuditEntry(Base):
+class AuditEntry(Identified, Base):
     """One state change by anyone; append-only (domain.md 7.1)."""
 
     __tablename__ = "audit_entries"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     occurred_at: Mapped[datetime]
     actor: Mapped[str]

@@ -45,10 +45,15 @@ class Base(DeclarativeBase):
     }
 
 
-class Driven:
-    """A row whose work an orchestration carries out."""
+class Identified:
+    """A row with an id of its own."""
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+
+
+class Driven(Identified):
+    """A row whose work an orchestration carries out."""
+
     #: When its orchestration was last started, or known to be alive.
     dispatched_at: Mapped[datetime | None]
 

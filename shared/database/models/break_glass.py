@@ -6,14 +6,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, partial_index
+from shared.database.models.base import Base, Identified, Versioned, partial_index
 
 
-class BreakGlassAccess(Versioned, Base):
+class BreakGlassAccess(Identified, Versioned, Base):
     """One access: ``admin_id`` (object id) sees the private events of ``owner_id`` (our id)."""
 
     __tablename__ = "break_glass_accesses"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     admin_id: Mapped[uuid.UUID]

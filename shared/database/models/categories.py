@@ -5,18 +5,17 @@ import uuid
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of
+from shared.database.models.base import Base, Identified, Versioned, one_of
 from shared.domain.categories.suggestions import Relation
 
 
-class LocalCategory(Versioned, Base):
+class LocalCategory(Identified, Versioned, Base):
     """A category of a person that Outlook need not know.
 
     ``name_key`` is the name for comparison (``domain.categories.customer_key``).
     """
 
     __tablename__ = "local_categories"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str]
     name_key: Mapped[str]
@@ -27,11 +26,10 @@ class LocalCategory(Versioned, Base):
     )
 
 
-class CategoryRuleRow(Versioned, Base):
+class CategoryRuleRow(Identified, Versioned, Base):
     """Events with this trait get this category. ``match_key`` is ``match`` for comparison."""
 
     __tablename__ = "category_rules"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     relation: Mapped[str]
     match: Mapped[str]

@@ -7,20 +7,19 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.jobs.job import JobKind
 from shared.domain.overlaps.rules import OverlapPolicy
 from shared.domain.planning.purpose import Purpose
 
 
-class ArchiveConfiguration(Versioned, Base):
+class ArchiveConfiguration(Identified, Versioned, Base):
     """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
 
     A deleted one stays, because runs, map and appointments refer to it.
     """
 
     __tablename__ = "archive_configurations"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str]
@@ -117,11 +116,10 @@ class ArchiveConfiguration(Versioned, Base):
     )
 
 
-class Job(Base):
+class Job(Identified, Base):
     """A schedule: what runs when, in its own zone (domain.md 8.1)."""
 
     __tablename__ = "jobs"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))

@@ -7,17 +7,16 @@ from typing import Any
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Identified
 
 
-class IdempotencyKey(Base):
+class IdempotencyKey(Identified, Base):
     """The answer to a change that its caller may repeat. Inserted before the change, in its transaction.
 
     Without ``status``, the change is in progress, and nobody else sees the row.
     """
 
     __tablename__ = "idempotency_keys"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     caller: Mapped[str]
     operation: Mapped[str]

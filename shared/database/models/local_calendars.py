@@ -5,20 +5,19 @@ import uuid
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, partial_index
+from shared.database.models.base import Base, Identified, Versioned, partial_index
 from shared.database.models.event_columns import EventColumns
 
 _SHOW_AS = "'free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'"
 
 
-class LocalCalendar(Versioned, Base):
+class LocalCalendar(Identified, Versioned, Base):
     """A calendar of a person that is not at Graph. ``mailbox_id`` is an object id.
 
     ``name_key`` is the name for comparison (``domain.local_calendar.name_key``).
     """
 
     __tablename__ = "local_calendars"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     mailbox_id: Mapped[uuid.UUID]
@@ -30,11 +29,10 @@ class LocalCalendar(Versioned, Base):
     )
 
 
-class LocalEvent(Versioned, EventColumns, Base):
+class LocalEvent(Identified, Versioned, EventColumns, Base):
     """One single event of a local calendar. The times of an all-day event are its dates' midnights in UTC."""
 
     __tablename__ = "local_events"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     calendar_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("local_calendars.id", ondelete="CASCADE"))
     #: The object id of the event's person. A trigger sets it; for a copy, from its source (6.3).

@@ -7,17 +7,16 @@ from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, event, func, tex
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base
+from shared.database.models.base import Base, Identified
 
 
-class LockedPeriodRow(Base):
+class LockedPeriodRow(Identified, Base):
     """Local days of one customer, or of all (``*``), that a finalised timesheet locked.
 
     A reopened one stays for the record and locks nothing.
     """
 
     __tablename__ = "period_locks"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     customer_key: Mapped[str] = mapped_column(default="*", server_default=text("'*'"))

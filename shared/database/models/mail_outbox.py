@@ -6,15 +6,14 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Timestamped, one_of, partial_index
+from shared.database.models.base import Base, Identified, Timestamped, one_of, partial_index
 from shared.domain.notifications.outgoing_mail import MailState
 
 
-class OutgoingMail(Timestamped, Base):
+class OutgoingMail(Identified, Timestamped, Base):
     """One mail to a person who is not a user here, written in the transaction of its cause."""
 
     __tablename__ = "mail_outbox"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     #: An object id.
     person_id: Mapped[uuid.UUID]

@@ -6,15 +6,14 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.approvals.mailbox_approval import ApprovalState
 
 
-class MailboxApproval(Versioned, Base):
+class MailboxApproval(Identified, Versioned, Base):
     """What one configuration may read of another person's mailbox, into which archive, why and until when."""
 
     __tablename__ = "mailbox_approvals"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.notifications.notification import (
     Audience,
     NotificationClass,
@@ -16,11 +16,10 @@ from shared.domain.notifications.notification import (
 )
 
 
-class Notification(Versioned, Base):
+class Notification(Identified, Versioned, Base):
     """One notification. A second one with its ``transaction_id`` updates this row."""
 
     __tablename__ = "notifications"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     #: The owner of the archive it is about.
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

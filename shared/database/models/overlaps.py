@@ -7,16 +7,15 @@ from typing import Any
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.overlaps.rules import Verdict
 from shared.domain.overlaps.status import OverlapStatus
 
 
-class OverlapGroup(Versioned, Base):
+class OverlapGroup(Identified, Versioned, Base):
     """A connected component of overlapping events. If flagged, it is the action item (domain.md 5.2, 5.6)."""
 
     __tablename__ = "overlap_groups"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))

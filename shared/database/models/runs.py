@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Driven, one_of, partial_index
+from shared.database.models.base import Base, Driven, Identified, one_of, partial_index
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.run_progress import RunStep
 
@@ -87,11 +87,10 @@ class ArchiveRun(Driven, Base):
     )
 
 
-class ArchiveOperation(Base):
+class ArchiveOperation(Identified, Base):
     """One write to the archive calendar."""
 
     __tablename__ = "archive_operations"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_runs.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned, one_of, partial_index
+from shared.database.models.base import Base, Identified, Versioned, one_of, partial_index
 from shared.domain.identity.first_sign_in import InvitationState
 
 
@@ -34,11 +34,10 @@ class SystemSetting(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Invitation(Base):
+class Invitation(Identified, Base):
     """An address whose owner becomes a user at their first sign-in. Only one is open at a time."""
 
     __tablename__ = "invitations"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     address: Mapped[str]
     invited_by: Mapped[str]

@@ -6,14 +6,13 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Versioned
+from shared.database.models.base import Base, Identified, Versioned
 
 
-class User(Versioned, Base):
+class User(Identified, Versioned, Base):
     """A person whose mailbox we work on, identified by tenant and Entra object id (domain.md 1)."""
 
     __tablename__ = "users"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     object_id: Mapped[uuid.UUID]
     address: Mapped[str]

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.base import Base, Driven, Timestamped, one_of, partial_index
+from shared.database.models.base import Base, Driven, Identified, Timestamped, one_of, partial_index
 from shared.domain.backfilling.backfill import BackfillState
 from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState, VerificationState
 
@@ -66,11 +66,10 @@ class Verification(Driven, Base):
     )
 
 
-class VerificationFinding(Base):
+class VerificationFinding(Identified, Base):
     """One difference. It holds no content of the source or the copy."""
 
     __tablename__ = "verification_findings"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     verification_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("verifications.id"))
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
@@ -119,14 +118,13 @@ class VerificationItem(Base):
     __table_args__ = (CheckConstraint("side IN ('source', 'copy', 'origin')", name="side"),)
 
 
-class Backfill(Timestamped, Base):
+class Backfill(Identified, Timestamped, Base):
     """The months ``[range_start, range_end)`` of a configuration to archive one by one (domain.md 2.14).
 
     Its job stores whether it is paused, when it continues and how often it failed.
     """
 
     __tablename__ = "backfills"
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
