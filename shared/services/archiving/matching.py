@@ -72,6 +72,10 @@ class SourceMatcher:
         self._decided: set[str] = set()
         #: Unchanged duplicates of this reading by key, with their representative.
         self._inherited: dict[str, tuple[str, MeetingFacts]] = {}
+        #: New events that some reading of this plan matched.
+        self._in_doubt: set[str] = set()
+        #: Whether this reading matches nothing. New events that may have a copy wait for the next run.
+        self._holds_back = False
         self._late: set[str] = set()
         #: ``_late`` are the new events that were entered after this instant: pages may be stale about them.
         self._fresh_from = ports.clock.now()
@@ -104,6 +108,10 @@ class SourceMatcher:
         )
         self.unread = self.doubts.unread = reader.unread
         return reader
+
+    def hold_back(self) -> None:
+        """Let new events that may have a copy wait for the next run (2.16). The next reading matches none."""
+        self._holds_back = True
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
         """Source keys of the rows whose source is gone (domain.md 2.4)."""
@@ -145,6 +153,8 @@ class SourceMatcher:
             self._new[key] = facts
             if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
                 self._late.add(key)
+            if self._holds_back and (key in self._in_doubt or key in self._late):
+                reads[key] = replace(reads[key], waits=True)
         watched = self.doubts.waiting | self.doubts.events
         self._watched |= {key: reads[key].event for key in watched & reads.keys()}
         return replace(page, reads=reads)
@@ -184,6 +194,7 @@ class SourceMatcher:
         doubts = [doubt for doubt in found_doubts if disputed.isdisjoint(doubt.rows)]
         waiting = busy | {p.event for p in decided if p.row in self._open_keys or p.row in disputed}
         waiting |= {key for doubt in found_doubts if doubt not in doubts for key in doubt.events}
+        self._in_doubt |= waiting.union(p.event for p in decided).union(*(d.events for d in found_doubts))
         pairs = [pair for pair in decided if pair.event not in waiting]
         again = self.doubts.ask(doubts, gone, rows, self._watched, waiting)
         if elsewhere or pairs:

@@ -78,6 +78,8 @@ class PlanMaking:
         """
         backfill = self._context.kind is RunKind.BACKFILL
         read_at = self._ports.clock.now()
+        if last and not self._turn.patient:
+            self._matcher.hold_back()
         async with self._turn.session() as session:
             reader = await self._questions.begin(session)
         await self._read_pages(reader, check=not backfill)

@@ -11,7 +11,8 @@ from shared.domain.identity.disclosure import plan_for_others
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
-# Readings disagree for a minute at most. If they still do at a later attempt, something else is wrong.
+# Readings disagree for a minute at most. An attempt may also fail for another reason, so a later one is no
+# proof that something else is wrong.
 _PATIENT_ATTEMPTS = 4
 
 

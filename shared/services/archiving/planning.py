@@ -30,7 +30,7 @@ from shared.services.operation.system_settings import settings_in_force
 __all__ = ["PlanCounts", "RunPlanner"]
 
 # The second reading finds rows that the first one handed on. The third is for a calendar that changes between
-# them.
+# them. If a plan is not tried again, one more reading lets wait what the third still matched.
 READINGS = 3
 
 
@@ -102,12 +102,13 @@ class RunPlanner:
         async with turn.session() as session:
             await doubts.load(session)
         matcher = SourceMatcher(ports, context, turn, open_keys, doubts)
-        for reading in range(READINGS):
+        readings = READINGS if turn.patient else READINGS + 1
+        for reading in range(readings):
             if reading:
                 async with turn.session() as session:
                     await context.operations(session).clear_unsent(context.run_id)
             making = PlanMaking(ports, turn, context, open_keys, expiry, matcher)
-            counts = await making.run(last=reading == READINGS - 1)
+            counts = await making.run(last=reading == readings - 1)
             if counts is not None:
                 return counts
         raise AssertionError("the last reading ends in a plan")

@@ -1,8 +1,9 @@
 """Meetings stay single where reads disagree, plans break off or overlaps are undecided (domain.md 2.16)."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -236,6 +237,84 @@ async def test_a_plan_whose_readings_go_to_and_fro_is_tried_again_and_makes_no_s
     assert await starts(world) == ["2026-03-02T09:00"]
     await world.archive()
     assert await world.subjects() == ["Review"]
+
+
+def show_stale(
+    monkeypatch: pytest.MonkeyPatch, before: dict[str, SourceEvent], readings: list[set[str]]
+) -> None:
+    """Each of the next readings shows the events of its subjects as ``before``, on pages and by id."""
+    read_window, get_events = CalendarAdapter.read_window, CalendarAdapter.get_events
+    stale: list[SourceEvent] = []
+
+    async def stale_pages(*arguments: Any) -> AsyncGenerator[list[SourceEvent]]:
+        subjects = readings.pop(0) if readings else set()
+        stale[:] = [each for each in before.values() if each.subject in subjects]
+        yield stale
+        async for page in read_window(*arguments):
+            yield [each for each in page if each.subject not in subjects]
+
+    async def stale_by_id(
+        self: CalendarAdapter, mailbox: str, calendar: str | None, ids: Sequence[str], *more: Any
+    ) -> dict[str, SourceEvent | None]:
+        found = await get_events(self, mailbox, calendar, ids, *more)
+        subjects = {each.subject for each in stale}
+        fresh = {key: each for key, each in found.items() if each is None or each.subject not in subjects}
+        gone: dict[str, SourceEvent | None] = dict.fromkeys(found)
+        return gone | fresh | {each.id: each for each in stale if each.id in ids}
+
+    monkeypatch.setattr(CalendarAdapter, "read_window", stale_pages)
+    monkeypatch.setattr(CalendarAdapter, "get_events", stale_by_id)
+
+
+async def enter_again(world: World, subject: str, start: datetime) -> dict[str, SourceEvent]:
+    """Delete a meeting and enter it again at ``start``. Returns the former event by its id."""
+    old = (await world.source(subject))["id"]
+    before = await world.calendars.get_events(str(world.person_id), None, [old])
+    await world.delete(old)
+    entered = f"{world.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    await world.add(event(subject, start, createdDateTime=entered))
+    return {key: each for key, each in before.items() if each is not None}
+
+
+async def request_that_often_failed(world: World) -> UUID:
+    """A run whose plan failed so often, for other reasons, that disagreeing readings no longer end it."""
+    run = await world.request()
+    await world.rows("UPDATE archive_runs SET plan_attempt = 5 WHERE id = :id RETURNING id", id=run.id)
+    return run.id
+
+
+async def test_a_plan_that_often_failed_lets_wait_what_only_some_of_its_readings_show(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Review", NINE), event("Talk", NINE + 8 * HOUR)])
+    await world.archive()
+    before = await enter_again(world, "Review", NINE + 2 * HOUR)
+    before |= await enter_again(world, "Talk", NINE + 10 * HOUR)
+    run_id = await request_that_often_failed(world)
+    show_stale(monkeypatch, before, [{"Talk"}, {"Talk", "Review"}, {"Talk"}])
+    report = await world.drive(run_id)
+    assert (report["archived"], report["flagged"], adds_up(report)) == (0, 2, True)
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T17:00"]
+    await world.archive()
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T17:00"]
+    assert len(await world.open_items()) == 2
+
+
+@pytest.mark.parametrize("last", [set(), {"Review"}])
+async def test_a_plan_that_often_failed_makes_no_second_copy_if_its_readings_go_to_and_fro(
+    world: World, monkeypatch: pytest.MonkeyPatch, last: set[str]
+) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    before = await enter_again(world, "Review", NINE)
+    world.clock.advance(minutes=5)
+    run_id = await request_that_often_failed(world)
+    show_stale(monkeypatch, before, [set(), {"Review"}, set(), last])
+    await world.drive(run_id)
+    await world.archive()
+    assert await starts(world) == ["2026-03-02T09:00"]
+    copied = await world.rows("SELECT state FROM archived_events WHERE copy_id IS NOT NULL")
+    assert [row["state"] for row in copied] == ["present"]
 
 
 async def test_a_reading_that_shows_a_meeting_before_and_after_it_was_entered_again_archives_it_once(
