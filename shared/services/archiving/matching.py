@@ -87,6 +87,7 @@ class SourceMatcher:
         self.doubts = doubts
         #: What this reading could not read. Nothing in it is gone or matched (2.12).
         self.unread = UnreadEvents()
+        self._reader: SourceReader | None = None
         #: Events that overlap what could not be read: the stored group, by key.
         self.held: dict[str, UUID] = {}
         self.repointed = 0
@@ -107,6 +108,7 @@ class SourceMatcher:
             dragged=dragged,
         )
         self.unread = self.doubts.unread = reader.unread
+        self._reader = reader
         return reader
 
     def hold_back(self) -> None:
@@ -173,7 +175,11 @@ class SourceMatcher:
             new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(met) if new or self.doubts.rows else {}
         events = await self._facts_of(new) if rows else []
-        found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
+        known = await self._gone_rows(rows, events) if rows else ([], [])
+        if known is None:
+            self._in_doubt |= new.keys()
+            return True
+        found, unsure = known
         # A copy that an unchanged duplicate inherits causes no question (domain.md 2.9).
         gone = {each.facts.key: each for each in found if each.facts.key not in self._formers}
         sure = [each for each in found if each.facts.key in self._formers]
@@ -271,10 +277,11 @@ class SourceMatcher:
 
     async def _gone_rows(
         self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
-    ) -> tuple[list[GoneRow], list[GoneRow]]:
+    ) -> tuple[list[GoneRow], list[GoneRow]] | None:
         """The rows whose source is gone, and the rows for which this cannot be known.
 
-        The second kind exists but no page showed it, or its time could not be read.
+        The second kind exists but no page showed it, or its time could not be read. Returns None if a row was
+        left behind by its event, which moved to a later time (2.4). Then the pages must be read once more.
         """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
@@ -320,10 +327,11 @@ class SourceMatcher:
             if (event := found.get(row.source_id)) is not None
             and should_have_shown(self._context, event, places.get(row.source_id))
         }
-        return (
-            [candidate for key, candidate in candidates.items() if key in gone],
-            [candidate for key, candidate in candidates.items() if key in unsure],
-        )
+        moved = [row for row in living if row.source_key not in unsure]
+        if self._reader is not None and await self._reader.leave_moved(self._turn, moved, found, places):
+            return None
+        gone_rows = [each for key, each in candidates.items() if key in gone]
+        return gone_rows, [each for key, each in candidates.items() if key in unsure]
 
     async def _matching(
         self, gone: Sequence[GoneRow], rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]

@@ -3,7 +3,7 @@
 Events of a changed series are reduced to the changes that their copies take (2.17).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
@@ -162,6 +162,34 @@ class SourceReader:
                         rows |= await self._context.identities(session).by_keys([heir.source_key])
             left |= moved
         return left
+
+    async def leave_moved(
+        self,
+        turn: PlanTurn,
+        rows: Iterable[MapRow],
+        events: Mapping[str, SourceEvent],
+        places: Mapping[str, str | None],
+    ) -> bool:
+        """As ``left_behind``, for rows whose events no page showed. Returns whether a row was left behind.
+
+        ``events`` and ``places`` are by source id. What another configuration archives is left to it.
+        """
+        own_start, here = self._context.window.owning_start, self._context.source_calendar_id
+        later = {
+            row.source_key: row
+            for row in rows
+            if (event := events.get(row.source_id)) is not None and own_start(event) > row.start_at
+        }
+        if not later:
+            return False
+        async with turn.session() as session:
+            shared = SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
+            away = any(places.get(row.source_id) != here for row in later.values())
+            others = await shared.readers() if away else {}
+            own = {key: row for key, row in later.items() if places.get(row.source_id) not in others}
+            return bool(
+                await self.left_behind(session, {key: events[row.source_id] for key, row in own.items()}, own)
+            )
 
     async def standing_of(self, turn: PlanTurn, row: MapRow) -> Whereabouts:
         """Whether the row's event, which no page showed, stands in for its duplicates (domain.md 2.9)."""

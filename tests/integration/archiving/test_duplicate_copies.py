@@ -106,3 +106,21 @@ async def test_a_copy_that_a_decision_left_out_counts_for_the_duplicate_that_tak
     await world.archive()
     assert [each["status"] for each in await world.groups()] == ["recorded"]
     assert await world.rows(left_out) == []
+
+
+async def test_a_duplicate_entered_again_when_its_representative_was_dragged_on_has_the_one_copy(
+    world: World,
+) -> None:
+    took_place, later = days_from_now(world, -2), event("x", days_from_now(world, 5))
+    await world.open([event("Review", took_place), event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    (copy,) = await world.copies()
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    dragged = merged["merged_into"].removeprefix("s:")
+    await world.edit(dragged, start=later["start"], end=later["end"])
+    await world.delete(merged["source_id"])
+    await world.add(event("Review", took_place))
+    report = await archive_days(world, -3, 0)
+    assert (report["repointed"], report["archived"], adds_up(report)) == (1, 0, True)
+    assert [each["id"] for each in await world.copies()] == [copy["id"]]
+    assert (await archive_days(world, -3, 0))["archived"] == 0

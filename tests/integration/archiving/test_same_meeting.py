@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from shared.domain.events.source_event import detached_key
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
@@ -354,3 +356,22 @@ async def test_two_occurrences_on_one_day_have_a_copy_each(world: World) -> None
     assert (report["updated"], report["source_deleted"]) == (1, 1)
     assert await starts(world) == [*FIVE[:2], "2026-03-03T11:00", *FIVE[3:]]
     await nothing_more(world)
+
+
+@pytest.mark.parametrize("until", [0, 7])
+async def test_an_event_dragged_on_and_entered_again_where_it_was_has_one_copy_there(
+    world: World, until: int
+) -> None:
+    took_place = days_from_now(world, -2)
+    await world.open([event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    (copy,) = await world.copies()
+    later = event("x", days_from_now(world, 5))
+    await world.edit((await world.source("Review"))["id"], start=later["start"], end=later["end"])
+    await world.add(event("Review", took_place))
+    report = await archive_days(world, -3, until)
+    assert (report["repointed"], report["archived"], adds_up(report)) == (1, int(until > 0), True)
+    there = [each for each in await world.copies() if each["start"] == copy["start"]]
+    assert [each["id"] for each in there] == [copy["id"]]
+    assert [(each["question"], each["status"]) for each in await world.items()] == [("moved_on", "closed")]
+    assert (await archive_days(world, -3, until))["archived"] == 0
