@@ -109,15 +109,11 @@ def match_meetings(
     for step, key, applies in steps:
         for row, event in left.pair(key, applies):
             pairs.append(Pair(row.facts.key, event.key, step))
-    doubts = [
-        Doubt((row.facts.key,), (event.key,))
-        for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
-    ]
-    doubts += [Doubt((row.facts.key,), (event.key,)) for row, event in _within_a_day(left)]
-    doubts += [
-        Doubt((row.facts.key,), (event.key,))
-        for row, event in left.pair(_moment, lambda row: row.known and row.counts)
-    ]
+    likely = _in_its_time(left)
+    likely += left.pair(_same_day, _counts, {event.key for _, event in _of_one_subject(left)})
+    likely += _within_a_day(left)
+    likely += left.pair(_moment, _counts)
+    doubts = [Doubt((row.facts.key,), (event.key,)) for row, event in likely]
     undecided = left.pair(_same_day, lambda row: row.known and row.waits)
     undecided += left.pair(_moment, lambda row: row.known and row.waits)
     doubts += _meeting_in_time(left, waiting)
@@ -173,8 +169,13 @@ class _Left:
         self.rows = sorted(rows, key=lambda row: (row.facts.start, row.facts.key))
         self.events = sorted(events, key=lambda event: (event.start, event.key))
 
-    def pair(self, key: _Key, applies: Callable[[GoneRow], bool]) -> list[tuple[GoneRow, MeetingFacts]]:
-        """Remove pairs with equal ``key``. They are interchangeable; copies that count come first."""
+    def pair(
+        self, key: _Key, applies: Callable[[GoneRow], bool], before: Collection[str] = ()
+    ) -> list[tuple[GoneRow, MeetingFacts]]:
+        """Remove pairs with equal ``key``. They are interchangeable; copies that count come first.
+
+        If there are too many events, those whose key is in ``before`` come first.
+        """
         by_key: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
         for event in self.events:
             if (found := key(event)) is not None:
@@ -186,10 +187,11 @@ class _Left:
                 rows_by_key[found].append(row)
         pairs: list[tuple[GoneRow, MeetingFacts]] = []
         for found, rows in rows_by_key.items():
-            events = by_key[found]
+            events = sorted(by_key[found], key=lambda event: event.key not in before)[: len(rows)]
+            events.sort(key=lambda event: (event.start, event.key))
             first = sorted(rows, key=lambda row: not row.counts)[: len(events)]
             chosen = [row for row in rows if row in first]
-            pairs += zip(chosen, events, strict=False)
+            pairs += zip(chosen, events, strict=True)
         self._without({row.facts.key for row, _ in pairs}, {event.key for _, event in pairs})
         return pairs
 
@@ -261,6 +263,44 @@ def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     return [*found, *left.take(_intersecting(waiting, timed))]
 
 
+def _counts(row: GoneRow) -> bool:
+    return row.known and row.counts
+
+
+def _of_one_subject(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies that count, with the events of the same subject that share an instant with them."""
+    rows = [row for row in left.rows if _counts(row) and row.facts.title and row.facts.timed]
+    rows = [row for row in rows if row.copy_start < row.copy_end]
+    events = [event for event in left.events if event.timed and event.start < event.end]
+    return [(row, event) for row, event in _intersecting(rows, events) if row.facts.title == event.title]
+
+
+def _in_its_time(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies whose time a new event of the same subject takes, while 2.16 d finds one at another time.
+
+    The former has another organizer. If the latter waited, these minutes would count twice.
+    """
+    there = _of_one_subject(left)
+    own = {row.facts.key for row, event in there if event.organizer == row.facts.organizer}
+    elsewhere: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
+    for event in left.events:
+        elsewhere[event.title, event.organizer].append(event)
+    return left.take(
+        (row, event)
+        for row, event in there
+        if row.facts.key not in own
+        and any(
+            _same_day(row.facts) == _same_day(other) or _is_within_a_day(row, other)
+            for other in elsewhere[row.facts.title, row.facts.organizer]
+        )
+    )
+
+
+def _is_within_a_day(row: GoneRow, event: MeetingFacts) -> bool:
+    single = row.facts.series is None and event.series is None
+    return single and event.late and event.timed and abs(event.start - row.facts.start) <= _A_DAY
+
+
 def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     """Copies that count, with late events at most one day away and the same subject (2.16 d).
 
@@ -268,14 +308,14 @@ def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     """
     named: dict[Hashable, list[GoneRow]] = defaultdict(list)
     for row in left.rows:
-        if row.known and row.counts and row.facts.timed and row.facts.title and row.facts.series is None:
+        if _counts(row) and row.facts.timed and row.facts.title and row.facts.series is None:
             named[row.facts.title, row.facts.organizer].append(row)
     return left.take(
         (row, event)
         for event in left.events
-        if event.late and event.timed and event.series is None
+        if event.late
         for row in named[event.title, event.organizer]
-        if abs(event.start - row.facts.start) <= _A_DAY
+        if _is_within_a_day(row, event)
     )
 
 
@@ -285,7 +325,7 @@ def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
     Connected ones form one doubt. As many events wait as there are rows, first those that start with one.
     The rest are new.
     """
-    counting = [row for row in left.rows if row.known and row.counts and row.copy_start < row.copy_end]
+    counting = [row for row in left.rows if _counts(row) and row.copy_start < row.copy_end]
     timed = [event for event in left.events if event.timed and event.start < event.end]
     parts = _Parts()
     for row, event in _intersecting(counting, timed):

@@ -71,6 +71,27 @@ async def test_an_invitation_of_another_organizer_keeps_the_owners_category(worl
     await nothing_more(world)
 
 
+async def test_an_invitation_of_another_organizer_waits_before_the_same_subject_later_that_day(
+    world: World,
+) -> None:
+    await world.open([])
+    edits = await outlook(world)
+    review = await edits.create("Review", WALL)
+    await world.archive()
+    copy = await world.copy("Review")
+    await edits.new_invitation(review, organizer="grace@example.test")
+    await edits.create("Review", WALL.replace(hour=14))
+    report = await world.archive()
+    # The copy stands in the time of the invitation, so what is elsewhere is archived.
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
+    assert (await starts(world), await hours(world)) == (["2026-03-02T09:00", "2026-03-02T14:00"], 2.0)
+    await nothing_more(world)
+    await world.answer(Answer.ONE_MEETING)
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T14:00"]
+    assert (copy["id"] in {each["id"] for each in await world.copies()}, await hours(world)) == (True, 2.0)
+    await nothing_more(world)
+
+
 async def test_a_single_meeting_that_became_a_series_at_another_time_follows_its_answer(
     world: World,
 ) -> None:

@@ -300,3 +300,25 @@ def test_facts_of_an_occurrence_name_its_slot_and_its_date() -> None:
     late = make_occurrence("M", datetime(2026, 2, 3, 23, 30, tzinfo=UTC), start=NOON)
     found = meeting_facts(late, "k", ZONE)
     assert (found.slot.hour, str(found.original_date), str(found.day)) == (23, "2026-02-04", "2026-02-03")
+
+
+def test_what_takes_the_time_of_a_copy_waits_before_what_has_its_subject_elsewhere() -> None:
+    early, late = gone(facts("early")), gone(facts("late", start=NOON + 5 * HOUR))
+    others = [facts("x", start=NOON + 2 * HOUR), facts("y", start=NOON + 3 * HOUR)]
+    carla = Participant("carla@example.test", "Carla")
+    for there in (
+        facts("there", start=NOON + 5 * HOUR, organizer=carla),
+        facts("there", start=NOON + 5.5 * HOUR),
+    ):
+        found = match_meetings([early, late], [*others, there], ()).doubts
+        assert found == (Doubt(("early",), ("x",)), Doubt(("late",), ("there",)))
+    next_day = replace(facts("x", start=NOON + 24 * HOUR), late=True)
+    there = facts("there", organizer=carla)
+    assert match_meetings([early], [next_day, there], ()).doubts == (Doubt(("early",), ("there",)),)
+
+
+def test_what_takes_the_time_of_a_copy_under_another_subject_does_not_wait_before_the_same_one() -> None:
+    row, moved = gone(facts("old")), facts("moved", start=NOON + 3 * HOUR)
+    assert match_meetings([row], [moved, facts("other", subject="Other")], ()).doubts == (
+        Doubt(("old",), ("moved",)),
+    )
