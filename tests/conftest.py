@@ -11,7 +11,7 @@ from shared.settings import Settings
 from tests.support.settings import make_settings
 
 FOLDER = Path(__file__).parent
-# Left out by --fast, which takes at most 90 s: whole features, processes, many faults or many examples.
+# --fast does not run these, because it may take 90 s: slow features, new processes, many faults or examples.
 SLOW = (
     *("integration/archiving", "integration/audit", "integration/calendars", "integration/categories"),
     *("integration/functions_host", "integration/graph_simulator", "integration/local", "integration/months"),

@@ -1,6 +1,6 @@
 """The simulated worlds of ``./dev accept``, which run beside the other points.
 
-They need over an hour of CPU, and most other points wait for processes of their own.
+They use over an hour of CPU time. Most other points use little, because they wait for their own processes.
 """
 
 import os

@@ -172,7 +172,7 @@ class Person:
     def made_again(self, event: Event, days: int | None = None) -> None:
         """An event comes again under another id, or becomes a series, or one of its ``days`` stays.
 
-        On how many days nobody knows it again is found after this deed, and after each later one.
+        The days on which nobody recognises it are counted after this deed and after each later one.
         """
         number = self.about(event)
         self.came_again(number)

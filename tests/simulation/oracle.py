@@ -6,7 +6,6 @@ compared field by field from Graph's JSON of the source with Graph's JSON of the
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
-from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +23,7 @@ from tests.simulation.comparing import (
     times_told,
 )
 from tests.simulation.deciding import named
+from tests.simulation.following import is_refused, with_category
 from tests.simulation.locked_periods import Frozen
 from tests.simulation.rules import (
     Expected,
@@ -33,7 +33,6 @@ from tests.simulation.rules import (
     expect,
     shown,
     told,
-    valid_categories,
 )
 from tests.simulation.source_keys import archive_key_of, meeting_of
 
@@ -126,7 +125,9 @@ class Facts:
         """What the copy of an event is to say of it (domain.md 2.16, 2.17)."""
         shown = item
         record = self._recorded_as.get(row["id"])
-        follows = item["type"] != "occurrence" or self._refused(item, row)
+        edited = row["archive_key"] in self.touched
+        refused = edited and is_refused(item, row, self.operations, self.zone)
+        follows = item["type"] != "occurrence" or refused
         if not follows and record is not None and row["copy_id"] is not None:
             keys = (key, row["source_key"], known.get(row["archive_key"]), f"s:{item['seriesMasterId']}")
             versions = [version for each in keys if each for version in self.history.get(each, ())]
@@ -134,26 +135,7 @@ class Facts:
             then = [version for version in versions if is_recorded(version, record)]
             if then:
                 shown = as_archived(item, then[-1])
-        return _with_category(shown, row)
-
-    def _refused(self, item: Json, row: Mapping[str, Any]) -> bool:
-        """Whether a run meant to write what the source shows now, and met an edit of the copy by its owner.
-
-        So it is no change that the copy keeps out (2.17): the event is where its source shows it.
-        """
-        if row["archive_key"] not in self.touched:
-            return False
-        mine = (op for op in self.operations if op["archived_event_id"] == row["id"])
-        tried = [op for op in mine if op["state"] in ("done", "conflict")]
-        last = max(tried, key=lambda op: op["finished_at"], default=None)
-        if last is None or last["state"] != "conflict":
-            return False
-        event = told(_with_category(item, row), item["id"], self.zone)
-        applied = [
-            (each["key"], *(datetime.fromisoformat(each[name]) for name in ("start", "end")))
-            for each in row["modifications"]
-        ]
-        return last["revision"] in (named(event), named(replace(event, applied=tuple(applied))))
+        return with_category(shown, row)
 
     def _between(self, row: Mapping[str, Any], meeting: int) -> list[Json]:
         """What the former keys of a row showed of its meeting.
@@ -395,10 +377,3 @@ class Facts:
                 self.problems.append(
                     f"the copy of {name(event.item)} says {field_name} {found[field_name]!r}, not {value!r}"
                 )
-
-
-def _with_category(item: Json, row: Mapping[str, Any]) -> Json:
-    """The event with the categories of its former copy, while it has no valid one itself (domain.md 2.16)."""
-    if not row["kept_categories"] or valid_categories(item):
-        return item
-    return item | {"categories": row["kept_categories"], "entered": item["categories"]}

@@ -45,7 +45,7 @@ class SeriesEdits:
         )
         following = span | {"startDate": times["start"]["dateTime"][:10], "numberOfOccurrences": rest}
         entry["recurrence"] = {"pattern": pattern, "range": following}
-        # If the next day begins in between, both series may be on it, and the owner may count both.
+        # Both series may have an event on a day that is archived in between. Their owner may count both.
         self._person.enter(entry)
         self._person.came_again(self._person.about(event), rest if rename or by.seconds else 0)
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.simulation.answering import ANSWERS, Answers
+from tests.simulation.shown_events import shown
 from tests.simulation.source_keys import Json, key_of
-from tests.simulation.test_locked_days import map_row, problems, single
+from tests.simulation.test_locked_days import map_row, problems
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-REVIEW = single("Review", "03-01T14:00", "03-01T16:00")
-CALL = single("Call", "03-01T15:00", "03-01T16:00")
+REVIEW = shown("03-01T14:00", "03-01T16:00", id="Review", subject="Review")
+CALL = shown("03-01T15:00", "03-01T16:00", id="Call", subject="Call")
 REVIEW_WAITS = "'Review' at 2026-03-01T14:00 (s:Review) is flagged, not present"
 CALL_WAITS = "'Call' at 2026-03-01T15:00 (s:Call) is flagged, not present"
 

@@ -11,6 +11,7 @@ from tests.simulation.comparing import archive_key
 from tests.simulation.locked_periods import Frozen
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.rules import Policies
+from tests.simulation.shown_events import shown
 from tests.simulation.source_keys import Json, key_of
 
 CONFIGURATION = UUID(int=1)
@@ -18,32 +19,8 @@ WINDOW = (datetime(2026, 2, 21, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC))
 LOCKED = Frozen(date(2026, 3, 2), date(2026, 3, 3), ZoneInfo("UTC"), {})
 
 
-def single(subject: str, start: str, end: str) -> Json:
-    """An event of the calendar."""
-    times = {
-        name: {"dateTime": f"2026-{at}:00.0000000", "timeZone": "UTC"}
-        for name, at in (("start", start), ("end", end))
-    }
-    return {
-        "id": subject,
-        "type": "singleInstance",
-        "subject": subject,
-        "body": {"contentType": "html", "content": ""},
-        "originalStartTimeZone": "UTC",
-        "originalEndTimeZone": "UTC",
-        "isAllDay": False,
-        "isCancelled": False,
-        "location": {"displayName": ""},
-        "categories": [],
-        "showAs": "busy",
-        "importance": "normal",
-        "sensitivity": "normal",
-        **times,
-    }
-
-
-MEETING = single("Night shift", "03-01T23:00", "03-02T00:00")
-EXTENSION = single("Extended", "03-02T00:05", "03-02T00:35")
+MEETING = shown("03-01T23:00", "03-02T00:00", id="Night shift", subject="Night shift")
+EXTENSION = shown("03-02T00:05", "03-02T00:35", id="Extended", subject="Extended")
 
 
 def map_row(item: Json, state: str, into: str | None = None) -> Json:

@@ -9,6 +9,7 @@ from tests.simulation.comparing import archive_key
 from tests.simulation.deciding import named
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.rules import Policies, told
+from tests.simulation.shown_events import shown
 from tests.simulation.source_keys import Json, key_of
 
 CONFIGURATION, ROW = UUID(int=1), UUID(int=2)
@@ -17,28 +18,16 @@ WINDOW = (datetime(2026, 2, 21, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
 
 def occurrence(series: str, start: str, end: str, meeting: int = 4) -> Json:
     """The day 2026-02-28 of a series."""
-    times = {
-        name: {"dateTime": f"2026-02-28T{at}:00.0000000", "timeZone": "UTC"}
-        for name, at in (("start", start), ("end", end))
-    }
-    return {
-        "id": f"{series}-1",
-        "type": "occurrence",
-        "seriesMasterId": series,
-        "subject": "Lunch",
-        "body": {"contentType": "html", "content": f"<p>Body 1 of meeting {meeting}</p>"},
-        "originalStart": f"2026-02-28T{start}:00Z",
-        "originalStartTimeZone": "UTC",
-        "originalEndTimeZone": "UTC",
-        "isAllDay": False,
-        "isCancelled": False,
-        "location": {"displayName": ""},
-        "categories": [],
-        "showAs": "busy",
-        "importance": "normal",
-        "sensitivity": "normal",
-        **times,
-    }
+    return shown(
+        f"02-28T{start}",
+        f"02-28T{end}",
+        id=f"{series}-1",
+        type="occurrence",
+        seriesMasterId=series,
+        subject="Lunch",
+        body={"contentType": "html", "content": f"<p>Body 1 of meeting {meeting}</p>"},
+        originalStart=f"2026-02-28T{start}:00Z",
+    )
 
 
 FIRST = occurrence("first", "09:00", "09:30")

@@ -11,8 +11,8 @@ from shared.domain.identity.disclosure import plan_for_others
 from shared.domain.runs.plan_counts import PlanCounts
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
-# Readings disagree for a minute at most. An attempt may also fail for another reason, so a later one is no
-# proof that something else is wrong.
+# Readings of one calendar disagree for a minute at most. After more attempts than these, the plan must end.
+# Attempts also fail for other reasons, so readings may still disagree then.
 _PATIENT_ATTEMPTS = 4
 
 

@@ -24,11 +24,12 @@ from shared.domain.runs.archive_run import OperationAction, OperationState, RunK
 from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.plan_counts import PlanCounts, planned_outcomes
 from shared.domain.runs.window import Window
-from shared.errors import RunInProgress
+from shared.errors import Conflict, RunInProgress
 from shared.services.approvals.objections import refuse_unauthorised
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
 from shared.services.archiving.doubting import MeetingDoubts
+from shared.services.archiving.gone_calendars import refused_until_rebuilt
 from shared.services.archiving.locked_periods import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import SourceMatcher
@@ -117,8 +118,8 @@ class Previewer:
 
         It does not foresee what only writing reveals: copies that their owner edited, and writes that the
         store refuses. Raises NotFound, ValidationFailed naming the window, and RunInProgress while a run is
-        in progress. Raises Conflict if a run would be refused its calendars, and the errors of reading the
-        calendar.
+        in progress. Raises Conflict if a run would be refused its calendars or must wait for a rebuild
+        (domain.md 1), and the errors of reading the calendar.
         """
         async with self._ports.database.session() as session:
             access = await Access.of(session, caller)
@@ -130,6 +131,9 @@ class Previewer:
             runs = ArchiveRunRepository(session)
             if await runs.any_running(context.owner_id, context.configuration_id):
                 raise RunInProgress("a run is in progress; ask again when it is over", retry_after=5)
+            refused = await refused_until_rebuilt(session, context)
+            if refused is not None:
+                raise Conflict(refused.refused or "", code="archive_calendar_gone")
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
             agreed = await self._agreed(session, caller, configuration)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))

@@ -42,6 +42,11 @@ ERRORS: Final[dict[str, ErrorText]] = {
     "archive_calendar_exists": ErrorText(
         409, "The archive calendar exists, so there is nothing to rebuild.", "Start an archive run."
     ),
+    "archive_calendar_gone": ErrorText(
+        409,
+        "Copies that were lost with the archive calendar are not all created again.",
+        "Rebuild the archive calendar, then try again.",
+    ),
     "archive_in_use": ErrorText(
         422,
         "Another configuration archives the same calendar into the same archive.",

@@ -82,7 +82,7 @@ async def test_the_copy_of_a_representative_that_was_entered_again_stands_once_w
     await world.archive()
     copies = {copy["subject"]: copy["id"] for copy in await world.copies()}
     (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
-    # "Early" is entered again, too. Its row goes to the new event, so the plan reads its pages twice.
+    # "Early" is entered again, too. The plan gives its row to the new event and reads the pages again.
     for again, key in (("Review", merged["merged_into"]), ("Early", await world.key("Early"))):
         await world.delete(key.removeprefix("s:"))
         await world.add(event(again, NINE if again == "Early" else NINE + 3 * HOUR))

@@ -8,10 +8,11 @@ import pytest
 
 from shared import telemetry
 from shared.domain.action_items.items import Answer
-from shared.errors import RunInProgress
+from shared.errors import Conflict, RunInProgress
 from shared.services.rebuilding import requests, runs
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import OUTER
+from tests.integration.archiving.test_previews import preview
 from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.rebuilder import (
     ask,
@@ -178,6 +179,9 @@ async def test_no_other_run_archives_until_the_rest_is_rebuilt(world: World, ver
     await world.drive(night.id)
     refused = (await world.view(night.id)).run
     assert (refused.state, (refused.plan or {})["code"]) == ("failed", "archive_calendar_gone")
+    with pytest.raises(Conflict) as dry_run:
+        await preview(world)
+    assert dry_run.value.code == "archive_calendar_gone"
     assert (await rebuild(verifier))["archived"] == 2
     assert (await world.archive())["state"] == "completed"
     await nothing_left_to_do(verifier)
