@@ -13,10 +13,13 @@ def key_digest(text: str) -> bytes:
 
 
 class KeySet(Container[str]):
-    """The keys whose digests a collection has. It shows what the collection has at the time."""
+    """The keys whose digests one of the collections has. It shows what they have at the time."""
 
-    def __init__(self, digests: Container[bytes]) -> None:
+    def __init__(self, *digests: Container[bytes]) -> None:
         self._digests = digests
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key_digest(key) in self._digests
+        if not isinstance(key, str):
+            return False
+        digest = key_digest(key)
+        return any(digest in each for each in self._digests)

@@ -69,15 +69,16 @@ class Planner:
         """``released`` are unchanged modifications that no meeting holds any more (4.6)."""
         self._window = window
         self._policies = policies
-        #: Digests of the keys that were fed, in the window or its margins, or decided alone.
-        self._fed: set[bytes] = set()
-        self._pipeline = PlanPipeline(window, mode, policies, released, KeySet(self._fed))
+        #: Digests of the keys that were fed and belong to the margins.
+        self._margins: set[bytes] = set()
+        self._seen: set[bytes] = set()
+        fed = KeySet(self._seen, self._margins)
+        self._pipeline = PlanPipeline(window, mode, policies, released, fed)
         # If all-day events can overlap, they are sorted by their local day, not by their date.
         self._lag = DECIDED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
         self._waiting: dict[str, tuple[datetime, Candidate]] = {}
         self._by_start: list[tuple[datetime, str]] = []
         self._undecided: set[str] = set()
-        self._seen: set[bytes] = set()
         #: Keys that belong to the window and were fed, or were decided alone.
         self.seen = KeySet(self._seen)
         self._passed: dict[bytes, tuple[str, Decision | None]] = {}
@@ -123,7 +124,6 @@ class Planner:
             raise ValueError("the event is part of this plan already")
         digest = key_digest(facts.key)
         self._seen.add(digest)
-        self._fed.add(digest)
         revision, decision = self._passed.get(digest, ("", None))
         if decision is not None and revision == facts.revision:
             return decision
@@ -156,12 +156,13 @@ class Planner:
             self._undecided.discard(key)
         elif digest in self._seen or digest in self._passed:
             return
-        self._fed.add(digest)
         facts = event_facts(read, self._window.zone, self._policies.travel_words)
         owned = self._window.owns(read.event)
         if owned:
             self._seen.add(digest)
             self._undecided.add(key)
+        else:
+            self._margins.add(digest)
         order = facts.start if self._policies.all_day_counts else read.event.start
         candidate = Candidate(facts, known.get(key), owned, overlaps.get(key), read.left_out, read.waits)
         if order < self._decided_to:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.domain.events.source_event import EventType, SourceEvent, occurrence_date
@@ -54,9 +55,15 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
         organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
         start=event.start,
         end=event.end,
-        day=event.start.date() if event.is_all_day else event.start.astimezone(zone).date(),
+        day=_shared(event.start.date() if event.is_all_day else event.start.astimezone(zone).date()),
         timed=takes_place and not (event.is_all_day or free or event.masked or modifies),
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(day: date) -> date:
+    """One object per day: a plan keeps the facts of all its new events in memory."""
+    return day
 
 
 def title_key(subject: str) -> str:
