@@ -46,7 +46,7 @@ def upgrade() -> None:
 def _users() -> None:
     op.create_table(
         "users",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("object_id", UUID, nullable=False),
         Column("address", TEXT, nullable=False),
@@ -55,7 +55,6 @@ def _users() -> None:
         Column("version", INTEGER, server_default=sa.text("1"), nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("updated_at", TIME, server_default=NOW, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("tenant_id", "object_id", name=op.f("uq_users_tenant_id_object_id")),
     )
     op.create_index("ix_users_tenant_id_created_at_id", "users", ["tenant_id", "created_at", "id"])
@@ -67,9 +66,9 @@ def _users() -> None:
 def _archive_configurations() -> None:
     op.create_table(
         "archive_configurations",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("name", TEXT, nullable=False),
         Column("source_reference", TEXT, nullable=False),
         Column("source_mailbox_id", UUID, nullable=False),
@@ -97,8 +96,6 @@ def _archive_configurations() -> None:
         sa.CheckConstraint(
             "lookback_days BETWEEN 0 AND 60", name=op.f("ck_archive_configurations_lookback_days")
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_archive_configurations_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_configurations")),
         sa.UniqueConstraint("owner_id", "name", name=op.f("uq_archive_configurations_owner_id_name")),
     )
     op.create_index(
@@ -118,21 +115,16 @@ def _archive_configurations() -> None:
 def _jobs() -> None:
     op.create_table(
         "jobs",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("schedule", JSONB, nullable=False),
         Column("time_zone", TEXT, nullable=False),
         Column("next_run_at", TIME),
         Column("paused", FLAG, server_default=sa.text("false"), nullable=False),
         Column("consecutive_failures", INTEGER, server_default=sa.text("0"), nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"], ["archive_configurations.id"], name=op.f("fk_jobs_configuration_id")
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_jobs_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("configuration_id", name=op.f("uq_jobs_configuration_id")),
     )
     op.create_index("ix_jobs_next_run_at", "jobs", ["next_run_at"], postgresql_where=sa.text("NOT paused"))
@@ -142,11 +134,11 @@ def _jobs() -> None:
 def _archive_runs() -> None:
     op.create_table(
         "archive_runs",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
-        Column("job_id", UUID),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("job_id", UUID, sa.ForeignKey("jobs.id")),
         Column("scheduled_for", TIME),
         Column("kind", TEXT, nullable=False),
         Column("mode", TEXT, nullable=False),
@@ -174,12 +166,6 @@ def _archive_runs() -> None:
             name=op.f("ck_archive_runs_state"),
         ),
         sa.CheckConstraint("window_start < window_end", name=op.f("ck_archive_runs_window")),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"], ["archive_configurations.id"], name=op.f("fk_archive_runs_configuration_id")
-        ),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_archive_runs_job_id")),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_archive_runs_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_runs")),
         sa.UniqueConstraint("job_id", "scheduled_for", name=op.f("uq_archive_runs_job_id_scheduled_for")),
     )
     op.create_index(
@@ -209,9 +195,9 @@ def _archive_runs() -> None:
 def _archived_events() -> None:
     op.create_table(
         "archived_events",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("source_key", TEXT, nullable=False),
         Column("archive_key", TEXT, nullable=False),
         Column("source_id", TEXT, nullable=False),
@@ -232,13 +218,6 @@ def _archived_events() -> None:
             name=op.f("ck_archived_events_state"),
         ),
         sa.CheckConstraint("generation >= 0", name=op.f("ck_archived_events_generation")),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_archived_events_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_archived_events_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_archived_events")),
         sa.UniqueConstraint(
             "configuration_id", "source_key", name=op.f("uq_archived_events_configuration_id_source_key")
         ),
@@ -261,11 +240,11 @@ def _archived_events() -> None:
 def _archive_operations() -> None:
     op.create_table(
         "archive_operations",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("run_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
-        Column("archived_event_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("run_id", UUID, sa.ForeignKey("archive_runs.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("archived_event_id", UUID, sa.ForeignKey("archived_events.id"), nullable=False),
         Column("position", BIGINT, nullable=False),
         Column("source_key", TEXT, nullable=False),
         Column("action", TEXT, nullable=False),
@@ -286,19 +265,6 @@ def _archive_operations() -> None:
             "state IN ('draft', 'planned', 'sent', 'done', 'failed', 'cancelled', 'conflict', 'locked')",
             name=op.f("ck_archive_operations_state"),
         ),
-        sa.ForeignKeyConstraint(
-            ["archived_event_id"],
-            ["archived_events.id"],
-            name=op.f("fk_archive_operations_archived_event_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_archive_operations_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_archive_operations_owner_id")),
-        sa.ForeignKeyConstraint(["run_id"], ["archive_runs.id"], name=op.f("fk_archive_operations_run_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_operations")),
         sa.UniqueConstraint("run_id", "source_key", name=op.f("uq_archive_operations_run_id_source_key")),
     )
     op.create_index(
@@ -320,10 +286,10 @@ def _archive_operations() -> None:
 def _appointments() -> None:
     op.create_table(
         "appointments",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
-        Column("archived_event_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("archived_event_id", UUID, sa.ForeignKey("archived_events.id"), nullable=False),
         Column("subject", TEXT, nullable=False),
         Column("body", TEXT, nullable=False),
         Column("body_type", TEXT, nullable=False),
@@ -349,14 +315,6 @@ def _appointments() -> None:
         Column("updated_at", TIME, server_default=NOW, nullable=False),
         sa.CheckConstraint("attachment_count >= 0", name=op.f("ck_appointments_attachment_count")),
         sa.CheckConstraint("start_at <= end_at", name=op.f("ck_appointments_interval")),
-        sa.ForeignKeyConstraint(
-            ["archived_event_id"], ["archived_events.id"], name=op.f("fk_appointments_archived_event_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"], ["archive_configurations.id"], name=op.f("fk_appointments_configuration_id")
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_appointments_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_appointments")),
         sa.UniqueConstraint("archived_event_id", name=op.f("uq_appointments_archived_event_id")),
     )
     op.create_index(op.f("ix_appointments_configuration_id"), "appointments", ["configuration_id"])
@@ -366,19 +324,18 @@ def _appointments() -> None:
 def _mailbox_gates() -> None:
     op.create_table(
         "mailbox_gates",
-        Column("mailbox_id", UUID, nullable=False),
+        Column("mailbox_id", UUID, primary_key=True),
         Column("holder", UUID),
         Column("fence", BIGINT, server_default=sa.text("0"), nullable=False),
         Column("lease_until", TIME),
         Column("not_before", TIME),
-        sa.PrimaryKeyConstraint("mailbox_id", name=op.f("pk_mailbox_gates")),
     )
 
 
 def _audit_entries() -> None:
     op.create_table(
         "audit_entries",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("occurred_at", TIME, nullable=False),
         Column("actor", TEXT, nullable=False),
@@ -392,7 +349,6 @@ def _audit_entries() -> None:
         Column("source_ip", TEXT),
         Column("changes", JSONB, nullable=False),
         sa.CheckConstraint("outcome IN ('success', 'failure')", name=op.f("ck_audit_entries_outcome")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
     op.create_index("ix_audit_entries_correlation_id", "audit_entries", ["correlation_id"])
     op.create_index(

@@ -26,22 +26,18 @@ def upgrade() -> None:
 def _idempotency_keys() -> None:
     op.create_table(
         "idempotency_keys",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("caller", TEXT, nullable=False),
         Column("operation", TEXT, nullable=False),
         Column("key", TEXT, nullable=False),
         Column("request_hash", sa.LargeBinary(), nullable=False),
-        Column("owner_id", UUID),
+        Column("owner_id", UUID, sa.ForeignKey("users.id", ondelete="CASCADE")),
         Column("status", sa.Integer()),
         Column("headers", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         Column("body", sa.LargeBinary()),
         Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("octet_length(body) <= 65536", name=op.f("ck_idempotency_keys_body")),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["users.id"], name=op.f("fk_idempotency_keys_owner_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
         sa.UniqueConstraint(
             *("tenant_id", "caller", "operation", "key"),
             name=op.f("uq_idempotency_keys_tenant_id_caller_operation_key"),

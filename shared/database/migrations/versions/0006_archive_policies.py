@@ -79,10 +79,10 @@ def _operations() -> None:
 def _overlap_groups() -> None:
     op.create_table(
         "overlap_groups",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("status", TEXT, nullable=False),
         Column("member_count", INTEGER, nullable=False),
         Column("start_at", TIME, nullable=False),
@@ -95,7 +95,7 @@ def _overlap_groups() -> None:
         Column("log", JSONB, server_default=EMPTY_LIST, nullable=False),
         Column("resolution", JSONB),
         Column("proposal", JSONB),
-        Column("merged_into", UUID),
+        Column("merged_into", UUID, sa.ForeignKey("overlap_groups.id")),
         Column("version", INTEGER, server_default=sa.text("1"), nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("updated_at", TIME, server_default=NOW, nullable=False),
@@ -107,16 +107,6 @@ def _overlap_groups() -> None:
         sa.CheckConstraint(
             "(status = 'merged') = (merged_into IS NOT NULL)", name=op.f("ck_overlap_groups_merged_into")
         ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_overlap_groups_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["merged_into"], ["overlap_groups.id"], name=op.f("fk_overlap_groups_merged_into")
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_overlap_groups_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_overlap_groups")),
     )
     op.create_index(op.f("ix_overlap_groups_merged_into"), "overlap_groups", ["merged_into"])
     op.create_index(
@@ -142,9 +132,9 @@ def _overlap_groups() -> None:
 def _overlap_members() -> None:
     op.create_table(
         "overlap_members",
-        Column("group_id", UUID, nullable=False),
+        Column("group_id", UUID, sa.ForeignKey("overlap_groups.id", ondelete="CASCADE"), nullable=False),
         Column("source_key", TEXT, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("revision", TEXT, nullable=False),
         Column("start_at", TIME, nullable=False),
         Column("end_at", TIME, nullable=False),
@@ -154,17 +144,6 @@ def _overlap_members() -> None:
         Column("record", JSONB),
         sa.CheckConstraint(
             "verdict IN ('kept', 'dropped', 'flagged')", name=op.f("ck_overlap_members_verdict")
-        ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_overlap_members_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["group_id"],
-            ["overlap_groups.id"],
-            name=op.f("fk_overlap_members_group_id"),
-            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("group_id", "source_key", name=op.f("pk_overlap_members")),
     )
@@ -191,9 +170,9 @@ def _period_locks() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     op.create_table(
         "period_locks",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("customer_key", TEXT, server_default=sa.text("'*'"), nullable=False),
         Column("period", postgresql.DATERANGE(), nullable=False),
         Column("locked_at", TIME, server_default=NOW, nullable=False),
@@ -211,7 +190,5 @@ def _period_locks() -> None:
             using="gist",
             name=op.f("ex_period_locks_period"),
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_period_locks_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_period_locks")),
     )
     op.create_index("ix_period_locks_owner_id_locked_at_id", "period_locks", ["owner_id", "locked_at", "id"])

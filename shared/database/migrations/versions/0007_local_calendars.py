@@ -28,17 +28,15 @@ def upgrade() -> None:
 def _local_calendars() -> None:
     op.create_table(
         "local_calendars",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("mailbox_id", UUID, nullable=False),
         Column("name", TEXT, nullable=False),
         Column("name_key", TEXT, nullable=False),
         Column("version", sa.Integer(), server_default=ONE, nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("updated_at", TIME, server_default=NOW, nullable=False),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_calendars_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_calendars")),
         sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_calendars_owner_id_name_key")),
     )
     op.create_index("ix_local_calendars_tenant_id_mailbox_id", "local_calendars", ["tenant_id", "mailbox_id"])
@@ -47,9 +45,9 @@ def _local_calendars() -> None:
 def _local_events() -> None:
     op.create_table(
         "local_events",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("calendar_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("calendar_id", UUID, sa.ForeignKey("local_calendars.id", ondelete="CASCADE"), nullable=False),
         *(Column(name, TEXT) for name in ("transaction_id", "archive_key")),
         *(Column(name, TEXT) for name in ("archive_revision", "archive_source")),
         *(Column(name, TEXT, nullable=False) for name in ("subject", "body", "body_type")),
@@ -76,14 +74,6 @@ def _local_events() -> None:
             "sensitivity IN ('normal', 'personal', 'private', 'confidential')",
             name=op.f("ck_local_events_sensitivity"),
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_events_owner_id")),
-        sa.ForeignKeyConstraint(
-            ["calendar_id"],
-            ["local_calendars.id"],
-            name=op.f("fk_local_events_calendar_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_events")),
         sa.UniqueConstraint(
             "calendar_id", "transaction_id", name=op.f("uq_local_events_calendar_id_transaction_id")
         ),

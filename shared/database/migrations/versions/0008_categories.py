@@ -19,8 +19,8 @@ def upgrade() -> None:
     """Add ``local_categories`` and ``category_rules``."""
     op.create_table(
         "local_categories",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("name", TEXT, nullable=False),
         Column("name_key", TEXT, nullable=False),
         Column("color", TEXT, nullable=False),
@@ -28,14 +28,12 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name=op.f("ck_local_categories_color")
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_categories_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_categories")),
         sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_categories_owner_id_name_key")),
     )
     op.create_table(
         "category_rules",
-        Column("id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("relation", TEXT, nullable=False),
         Column("match", TEXT, nullable=False),
         Column("match_key", TEXT, nullable=False),
@@ -45,8 +43,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "relation IN ('series', 'subject', 'domain', 'location')", name=op.f("ck_category_rules_relation")
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_category_rules_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_category_rules")),
         sa.UniqueConstraint(
             *("owner_id", "relation", "match_key"),
             name=op.f("uq_category_rules_owner_id_relation_match_key"),

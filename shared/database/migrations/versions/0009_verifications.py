@@ -60,7 +60,7 @@ def _runs() -> None:
 def _verifications() -> None:
     op.create_table(
         "verifications",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("owner_id", UUID, nullable=False),
         Column("configuration_id", UUID, nullable=False),
@@ -91,7 +91,6 @@ def _verifications() -> None:
         sa.CheckConstraint("progress BETWEEN 0 AND 100", name=op.f("ck_verifications_progress")),
         *_references("verifications", owner_id="users", configuration_id="archive_configurations"),
         *_references("verifications", job_id="jobs"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
         sa.UniqueConstraint("job_id", "scheduled_for", name=op.f("uq_verifications_job_id_scheduled_for")),
     )
     op.create_index(op.f("ix_verifications_owner_id"), "verifications", ["owner_id"])

@@ -29,9 +29,9 @@ def upgrade() -> None:
 def _exports() -> None:
     op.create_table(
         "user_exports",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("requested_by", TEXT, nullable=False),
         Column("state", TEXT, server_default=sa.text("'queued'"), nullable=False),
         Column("parts_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -48,8 +48,6 @@ def _exports() -> None:
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'ready', 'failed')", name=op.f("ck_user_exports_state")
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_user_exports_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_exports")),
     )
     op.create_index(
         "ix_user_exports_owner_id_created_at_id", "user_exports", ["owner_id", "created_at", "id"]
@@ -67,7 +65,7 @@ def _erasures() -> None:
     steps = "'stop', 'wait', 'copies', 'history', 'storage', 'rows', 'mentions', 'key', 'person'"
     op.create_table(
         "user_erasures",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("user_id", UUID, nullable=False),
         Column("requested_by", TEXT, nullable=False),
@@ -88,7 +86,6 @@ def _erasures() -> None:
             name=op.f("ck_user_erasures_state"),
         ),
         sa.CheckConstraint(f"step IN ({steps})", name=op.f("ck_user_erasures_step")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_erasures")),
     )
     op.create_index(
         "ix_user_erasures_tenant_id_created_at_id", "user_erasures", ["tenant_id", "created_at", "id"]

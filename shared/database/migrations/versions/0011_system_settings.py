@@ -28,14 +28,13 @@ def upgrade() -> None:
 def _tenants() -> None:
     op.create_table(
         "tenants",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("name", TEXT, nullable=False),
         Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         Column("added_by", TEXT, nullable=False),
         Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         Column("created_at", TIME, server_default=_NOW, nullable=False),
         Column("updated_at", TIME, server_default=_NOW, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
     )
     op.create_index("ix_tenants_created_at_id", "tenants", ["created_at", "id"])
 
@@ -43,32 +42,27 @@ def _tenants() -> None:
 def _system_settings() -> None:
     op.create_table(
         "system_settings",
-        Column("tenant_id", UUID, nullable=False),
+        Column("tenant_id", UUID, primary_key=True),
         Column("chosen", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         Column("updated_by", TEXT),
         Column("updated_at", TIME, server_default=_NOW, nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_system_settings")),
     )
 
 
 def _invitations() -> None:
     op.create_table(
         "invitations",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("address", TEXT, nullable=False),
         Column("invited_by", TEXT, nullable=False),
         Column("state", TEXT, server_default=sa.text("'open'"), nullable=False),
-        Column("user_id", UUID),
+        Column("user_id", UUID, sa.ForeignKey("users.id", ondelete="CASCADE")),
         Column("expires_at", TIME, nullable=False),
         Column("created_at", TIME, server_default=_NOW, nullable=False),
         Column("closed_at", TIME),
         sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name=op.f("ck_invitations_state")),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_invitations_user_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
     )
     op.create_index(op.f("ix_invitations_user_id"), "invitations", ["user_id"])
     op.create_index(

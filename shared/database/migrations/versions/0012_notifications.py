@@ -36,9 +36,9 @@ def upgrade() -> None:
 def _notifications() -> None:
     op.create_table(
         "notifications",
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("audience", TEXT, nullable=False),
         Column("class", TEXT, nullable=False),
         Column("transaction_id", TEXT, nullable=False),
@@ -54,11 +54,9 @@ def _notifications() -> None:
         Column("updated_at", TIME, server_default=_NOW, nullable=False),
         Column("read_at", TIME),
         *(sa.CheckConstraint(rule, name=op.f(f"ck_notifications_{name}")) for name, rule in _CHECKS.items()),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_notifications_owner_id")),
         sa.UniqueConstraint(
             "owner_id", "transaction_id", name=op.f("uq_notifications_owner_id_transaction_id")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
     )
     op.create_index(
         "ix_notifications_owner_id_created_at_id", "notifications", ["owner_id", "created_at", "id"]

@@ -46,10 +46,10 @@ def upgrade() -> None:
 def _tables() -> None:
     op.create_table(
         "mailbox_approvals",
-        Column("id", sa.UUID(), nullable=False),
+        Column("id", sa.UUID(), primary_key=True),
         Column("tenant_id", sa.UUID(), nullable=False),
-        Column("owner_id", sa.UUID(), nullable=False),
-        Column("configuration_id", sa.UUID(), nullable=False),
+        Column("owner_id", sa.UUID(), sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", sa.UUID(), sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("person_id", sa.UUID(), nullable=False),
         Column("archive_person_id", sa.UUID(), nullable=False),
         Column("source_mailbox_id", sa.UUID(), nullable=False),
@@ -80,13 +80,6 @@ def _tables() -> None:
             "state IN ('requested', 'approved', 'objected', 'refused', 'withdrawn', 'lapsed', 'ended')",
             name=op.f("ck_mailbox_approvals_state"),
         ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_mailbox_approvals_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_mailbox_approvals_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailbox_approvals")),
     )
     for column in ("configuration_id", "owner_id", "person_id"):
         op.create_index(op.f(f"ix_mailbox_approvals_{column}"), "mailbox_approvals", [column])
