@@ -53,15 +53,27 @@ class Answers:
         if item["question"] == "series_changed":
             archived = {event["source_key"] for event in events if event["side"] == "archived"}
             self.days |= {event["source_id"] for event in events if event["source_key"] not in archived}
-        if item["answer"] is not None:
+        given = _given(item)
+        if given:
             self.answered |= set(meetings)
-        if item["answer"] in SUPERSEDES:
+        if given & SUPERSEDES:
             self.superseded |= set(meetings)
-        if item["answer"] in ADDS:
+        if given & ADDS:
             # One question may be about several days of a series.
             new = sum(event["side"] == "new" for event in events)
-            times = new if item["answer"] == "two_meetings" else 1
+            times = new if "two_meetings" in given else 1
             self.more.update(dict.fromkeys(meetings, times))
+
+
+def _given(item: Row) -> set[str]:
+    """The answers that runs may have carried out.
+
+    A series that changes again is asked about again, after runs carried out what was answered before.
+    """
+    given = {item["answer"]} - {None}
+    if item["question"] == "series_changed":
+        given |= {entry["answer"] for entry in item["log"] if "answer" in entry}
+    return given
 
 
 async def answer(host: Host, owner: Caller, rng: random.Random, items: Sequence[Row]) -> list[UUID]:

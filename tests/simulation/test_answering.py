@@ -52,3 +52,20 @@ def test_events_that_overlap_after_the_answer_wait_for_that_decision() -> None:
 @pytest.mark.parametrize("answer", ANSWERS["likely_same"])
 def test_an_event_that_overlaps_nothing_does_not_wait_after_the_answer(answer: str) -> None:
     assert judged([REVIEW], answer) == [REVIEW_WAITS]
+
+
+def answers_about_a_series(*log: dict[str, str]) -> Answers:
+    """What the answers mean of a question about a changed series that is open again."""
+    item = {"question": "series_changed", "status": "open", "answer": None, "log": list(log)}
+    answers = Answers()
+    answers.take(item | {"due_at": None, "carried_out_at": None}, [], {1})
+    return answers
+
+
+def test_what_was_answered_of_a_series_before_it_changed_again_was_carried_out() -> None:
+    asked, again = {"by": "plan", "status": "open"}, {"by": "plan", "reason": "the series changed again"}
+    answers = answers_about_a_series(asked, {"by": "Ada", "answer": "take_series"}, again)
+    assert (answers.answered, answers.superseded, answers.more) == ({1}, {1}, {1: 1})
+    assert answers_about_a_series(asked).answered == set()
+    kept = answers_about_a_series(asked, {"by": "Ada", "answer": "keep_archived"}, again)
+    assert (kept.answered, kept.superseded) == ({1}, set())
