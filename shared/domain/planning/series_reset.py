@@ -137,13 +137,20 @@ def shape_of(event: SourceEvent) -> str:
 
 
 def judge(
-    known: KnownReset | None, shape: str | None, window: Span, found: Sequence[Difference]
+    known: KnownReset | None,
+    shape: str | None,
+    window: Span,
+    found: Sequence[Difference],
+    taken: Iterable[Difference] = (),
 ) -> Judgement:
     """What a plan of ``window`` does after it found these differences of the series, or none.
 
     ``shape`` is that of the series if a plain occurrence was read. A question is asked only once. A decided
     question is asked again only if the series changed again. Then it has another shape, or differs in another
     way on a day that was read before. A meeting that vanished alone is no change of the series.
+
+    ``taken`` are differences that the answer covers. The item keeps them: a write that is refused or lost
+    leaves the difference, and the answer still holds for it.
     """
     found = sorted(found, key=_order)
     asked = [each for each in found if each.now is not None]
@@ -159,7 +166,9 @@ def judge(
         return _open_still(known, seen, window, found)
     if any(_changed_again(known, each) for each in asked):
         return Judgement(ResetStep.REOPEN, known.shape, seen, _merged(known, window, found))
-    more = [each for each in found if known.get(each.key) is None and not known.seen.holds(each.start)]
+    more = [
+        each for each in (*found, *taken) if known.get(each.key) is None and not known.seen.holds(each.start)
+    ]
     if not more and seen == known.seen:
         return Judgement(ResetStep.NOTHING, known.shape, known.seen, known.differences)
     return Judgement(ResetStep.EXTEND, known.shape, seen, _ordered([*known.differences, *more]))

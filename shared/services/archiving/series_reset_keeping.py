@@ -143,7 +143,8 @@ class SeriesResetKeeper:
         judgement = Judgement(ResetStep.NOTHING)
         if found or touched or series in resets.shapes:
             wanted = [each for each in found.values() if each.archived is None or each.key in by_key]
-            judgement = judge(known, resets.shapes.get(series), self._window, wanted)
+            moved = [each for each in resets.moved(series) if each.key in by_key]
+            judgement = judge(known, resets.shapes.get(series), self._window, wanted, moved)
         return SeriesReview(series, stored, judgement, tuple(surplus.values()), by_key)
 
     async def _carry_out(

@@ -60,6 +60,10 @@ class SeriesResets:
             elif read.left_out is LeftOut.SERIES_CHANGED:
                 self._keep(self.found, series, Difference(None, self._now(shown, key)), shown)
 
+    def moved(self, series: str) -> list[Difference]:
+        """The taken differences of meetings that stay on their date: their copies follow."""
+        return [each for each in self.taken.get(series, {}).values() if each.archived and each.now]
+
     def surplus(
         self, series: str, vanished: Mapping[str, Difference], rows: Container[str], met: Container[str]
     ) -> set[str]:

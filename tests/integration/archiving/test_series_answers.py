@@ -230,6 +230,23 @@ async def test_a_locked_period_keeps_what_it_holds_until_it_is_reopened(world: W
     await nothing_more(world)
 
 
+async def test_an_answer_holds_for_a_locked_day_of_another_window_until_it_is_reopened(world: World) -> None:
+    await world.open([daily("Standup")])
+    await world.archive()
+    await move(world, HOUR)
+    await world.archive(DAY, DAY + timedelta(days=2))
+    await answer(world, TAKE)
+    lock_id = await lock(world, LockedPeriod(EVERY_CUSTOMER, date(2026, 3, 5), date(2026, 3, 6)))
+    for _ in range(2):
+        assert (await world.archive())["locked"] == 1
+        assert (await the_item(world))["status"] == "answered"
+    assert await counting(world) == [*TENS[:3], NINES[3], TENS[4]]
+    await reopen(world, lock_id)
+    await world.archive()
+    assert await counting(world) == TENS
+    await nothing_more(world)
+
+
 async def test_a_copy_that_its_owner_edited_is_not_overwritten(world: World) -> None:
     await world.open([daily("Standup")])
     await world.archive()
@@ -275,3 +292,17 @@ async def test_a_write_that_fails_leaves_the_answer_due_until_it_is_made(world: 
     await world.archive()
     assert (await the_item(world))["due_at"] is None
     assert await counting(world) == TENS[:3]
+
+
+async def test_an_answer_holds_for_a_day_of_another_window_whose_write_failed(world: World) -> None:
+    await world.open([daily("Standup")])
+    await world.archive()
+    await move(world, HOUR)
+    await world.archive(DAY, DAY + timedelta(days=2))
+    await answer(world, TAKE)
+    world.simulator.faults.add({"match": PATCHED, "kind": "status", "status": 400, "code": "ErrorInvalid"})
+    assert (await world.archive())["failed"] == 1
+    await world.archive()
+    assert (await the_item(world))["status"] == "answered"
+    assert await counting(world) == TENS
+    await nothing_more(world)

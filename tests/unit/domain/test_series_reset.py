@@ -98,6 +98,16 @@ def test_the_answer_is_about_what_was_shown_and_more_of_the_same() -> None:
     assert not takes(asked(item, Standing.KEPT), TEN, moved(1))
 
 
+def test_an_answer_holds_for_what_it_covered_until_that_is_written() -> None:
+    taken = asked(judge(None, TEN, WEEK, [moved(1)]), Standing.TAKEN)
+    more = judge(taken, TEN, NEXT_WEEK, [], [moved(8)])
+    assert (more.step, more.differences) == (ResetStep.EXTEND, (moved(1), moved(8)))
+    known = asked(more, Standing.TAKEN)
+    assert takes(known, TEN, moved(8))
+    assert judge(known, TEN, NEXT_WEEK, [], [moved(8)]).step is ResetStep.NOTHING
+    assert judge(known, TEN, NEXT_WEEK, [moved(9)], [moved(8)]).step is ResetStep.REOPEN
+
+
 def test_a_day_that_went_again_keeps_one_copy_unless_another_day_is_there() -> None:
     old, keys = [gone(2), gone(1), gone(3)], [f"o:s:{day}" for day in (1, 2, 3)]
     assert outlasting(old, {"a": True}) == set()
