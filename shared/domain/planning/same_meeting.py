@@ -47,6 +47,12 @@ class GoneRow:
     known: bool = True
     #: It has no copy because its overlap is undecided.
     waits: bool = False
+    #: A former duplicate lies in the time of its copy, and takes it over if a to c give it to nobody (2.9).
+    inherited: bool = False
+
+    def shares_time(self, facts: MeetingFacts) -> bool:
+        """Whether the meeting shares some time with the copy."""
+        return self.copy_start < facts.end and facts.start < self.copy_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def match_meetings(
     for step, key, applies in steps:
         for row, event in left.pair(key, applies):
             pairs.append(Pair(row.facts.key, event.key, step))
+    left.rows = [row for row in left.rows if not row.inherited]
     likely = _in_its_time(left)
     likely += left.pair(_same_day, _counts, {event.key for _, event in _of_one_subject(left)})
     likely += _within_a_day(left)

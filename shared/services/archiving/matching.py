@@ -26,7 +26,7 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.gone_rows import as_gone
-from shared.services.archiving.inheriting import hand_to_heir, inherited_from, without_representative
+from shared.services.archiving.inheriting import MergedEvents, hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.read_page import ReadPage
 from shared.services.archiving.series_resets import SeriesResets
@@ -70,8 +70,8 @@ class SourceMatcher:
         self._matched: set[str] = set()
         #: New events that a row of their own decides: it cannot be given away.
         self._decided: set[str] = set()
-        #: Unchanged duplicates of this reading by key, with their representative.
-        self._inherited: dict[str, tuple[str, MeetingFacts]] = {}
+        #: The merged events of this reading.
+        self.merged = MergedEvents(context)
         #: New events that some reading of this plan matched.
         self._in_doubt: set[str] = set()
         #: Whether this reading matches nothing. New events that may have a copy wait for the next run.
@@ -95,7 +95,8 @@ class SourceMatcher:
 
     def reader(self, dragged: DraggedMeetings, resets: SeriesResets) -> SourceReader:
         """The reader for the next reading, with the events that are known to wait."""
-        self._inherited, self._late = {}, set()
+        self.merged.begin()
+        self._late = set()
         self._fresh_from = self._ports.clock.now() - STALE_FOR
         reader = SourceReader(
             self._ports,
@@ -122,11 +123,6 @@ class SourceMatcher:
         found = await read_sources(self._ports, self._context, ids, self.unread)
         return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
 
-    @property
-    def _formers(self) -> set[str]:
-        """Representatives that an unchanged duplicate survives: known by their invitation alone (2.16 a)."""
-        return {former for former, _ in self._inherited.values()}
-
     def is_open(self, row: MapRow) -> bool:
         """Whether the row's event, or the time at which it was last seen, could not be read."""
         return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
@@ -143,16 +139,13 @@ class SourceMatcher:
             if held and key not in self._matched:
                 self.doubts.waiting.add(key)
                 reads[key] = replace(read, waits=True)
-            former = None if row is None else inherited_from(row, read)
+            if row is not None and row.state is ArchivedEventState.MERGED:
+                self.merged.note(key, row, read)
+                continue
             new = row is None or held or key in page.bare or key not in page.known
-            new = new and key not in self._decided
-            if not new and former is None:
+            if not new or key in self._decided:
                 continue
-            facts = meeting_facts(read.event, key, self._context.window.zone)
-            if former is not None and not new:
-                self._inherited[key] = former, facts
-                continue
-            self._new[key] = facts
+            self._new[key] = meeting_facts(read.event, key, self._context.window.zone)
             if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
                 self._late.add(key)
             if self._holds_back and (key in self._in_doubt or key in self._late):
@@ -166,9 +159,7 @@ class SourceMatcher:
         new, self._new = self._new, {}
         if self._late and await shown_twice(self._ports, self._context, self.unread, new, self._late):
             return True
-        if self._inherited:
-            async with self._turn.session() as session:
-                new |= await without_representative(session, self._context, self._inherited)
+        new |= await self.merged.without_representative(self._turn)
         self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
         if elsewhere or busy:
@@ -181,8 +172,9 @@ class SourceMatcher:
             return True
         found, unsure = known
         # A copy that an unchanged duplicate inherits causes no question (domain.md 2.9).
-        gone = {each.facts.key: each for each in found if each.facts.key not in self._formers}
-        sure = [each for each in found if each.facts.key in self._formers]
+        formers = self.merged.representatives
+        gone = {each.facts.key: each for each in found if each.facts.key not in formers}
+        sure = [each for each in found if each.facts.key in formers]
         asked = {key: new[key] for key in self.doubts.events & new.keys()}
         answered = self.doubts.answered(gone, rows, asked, met, self._watched)
         left = [each for key, each in gone.items() if key not in answered.rows]
@@ -298,16 +290,19 @@ class SourceMatcher:
         records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
             records = {key: each for key, each in records.items() if each.sensitivity == NORMAL}
-        zone = self._context.window.zone
-        candidates = {
-            key: as_gone(
-                row,
-                None if key in self._formers else records.get(row.id),
-                zone,
-                archived=row.had_copy or key in self._open_keys,
-            )
-            for key, row in rows.items()
-        }
+        zone, formers = self._context.window.zone, self.merged.representatives
+        candidates = self.merged.claim(
+            {
+                key: as_gone(
+                    row,
+                    None if key in formers else records.get(row.id),
+                    zone,
+                    archived=row.had_copy or key in self._open_keys,
+                )
+                for key, row in rows.items()
+            },
+            self._open_keys,
+        )
         ended = {each.facts.key for each in candidates.values()}
         answered = any(row.id in self.doubts.rows for row in rows.values())
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:

@@ -93,6 +93,8 @@ class PlanMaking:
         decided = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, reader.met):
             return None
+        if not last and self._kept_in_vain(decided):
+            return None
         async with self._turn.session() as session:
             await self._write(session, decided, Material())
             await self._context.operations(session).discard_rest(self._context.run_id)
@@ -120,6 +122,15 @@ class PlanMaking:
             await self._questions.keep(session, reader)
         self.unseen = unseen.rows
         return self._counted(read_at, reader.unread, unseen.source_deleted)
+
+    def _kept_in_vain(self, decided: Decided) -> bool:
+        """Whether a copy was kept for a changed duplicate that does not take it over (domain.md 2.9)."""
+        rest = {
+            each.source_key
+            for each in decided.decisions
+            if isinstance(each, Create | Flag) and each.formerly is not None
+        }
+        return self._matcher.merged.refuse(self._planner.seen, rest | self._heirs.keys())
 
     async def _hold_partners(self, reader: SourceReader) -> bool:
         """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""

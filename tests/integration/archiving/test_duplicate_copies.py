@@ -1,5 +1,10 @@
 """A duplicate keeps the one copy whatever becomes of its representative (domain.md 2.9, 2.16)."""
 
+from datetime import datetime
+from typing import Any
+
+import pytest
+
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_same_meeting import (
@@ -124,3 +129,53 @@ async def test_a_duplicate_entered_again_when_its_representative_was_dragged_on_
     assert (report["repointed"], report["archived"], adds_up(report)) == (1, 0, True)
     assert [each["id"] for each in await world.copies()] == [copy["id"]]
     assert (await archive_days(world, -3, 0))["archived"] == 0
+
+
+async def one_changed_and_one_entered_again(
+    world: World, changed: dict[str, Any], **configuration: Any
+) -> dict[str, Any]:
+    """Of two archived duplicates, the one with the copy is entered again later, and the other one changes."""
+    duplicate = event("Review", NINE, categories=["Acme - billable"])
+    await world.open([duplicate, duplicate], **configuration)
+    await world.archive()
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    await world.edit(merged["source_id"], **changed)
+    await world.add(duplicate | event("Review", NINE + 5 * HOUR, categories=["Acme - billable"]))
+    return await world.archive()
+
+
+def moved_to(start: datetime) -> dict[str, Any]:
+    moved = event("x", start)
+    return {"start": moved["start"], "end": moved["end"]}
+
+
+@pytest.mark.parametrize("policy", ["keep_all", "flag", "auto"])
+@pytest.mark.parametrize(
+    ("changed", "start"),
+    [
+        ({"body": {"contentType": "text", "content": "Other"}}, "09:00"),
+        ({"subject": "Review of the plan"}, "09:00"),
+        (moved_to(NINE + HOUR / 4), "09:15"),
+    ],
+)
+async def test_a_duplicate_that_differs_by_now_keeps_the_copy_whose_time_it_takes(
+    world: World, changed: dict[str, Any], start: str, policy: str
+) -> None:
+    report = await one_changed_and_one_entered_again(world, changed, overlap_policy=policy)
+    assert (report["archived"], report["updated"], adds_up(report)) == (1, 1, True)
+    assert await starts(world) == [f"2026-03-02T{start}", "2026-03-02T14:00"]
+    assert await world.items() == []
+    await nothing_more(world)
+
+
+@pytest.mark.parametrize("changed", [{"categories": []}, moved_to(NINE + 3 * HOUR), {"showAs": "free"}])
+async def test_a_copy_whose_time_no_duplicate_takes_any_more_is_asked_about(
+    world: World, changed: dict[str, Any]
+) -> None:
+    report = await one_changed_and_one_entered_again(world, changed, purpose="timesheet")
+    assert (report["flagged"], adds_up(report)) == (1, True)
+    (item,) = await world.items()
+    assert item["status"] == "open"
+    assert (await starts(world))[0] == "2026-03-02T09:00"
+    await nothing_more(world)
