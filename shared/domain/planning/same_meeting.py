@@ -116,6 +116,7 @@ def match_meetings(
         for row, event in left.pair(key, applies):
             pairs.append(Pair(row.facts.key, event.key, step))
     left.rows = [row for row in left.rows if not row.inherited]
+    left.events = [event for event in left.events if not event.added]
     likely = _in_its_time(left)
     likely += left.pair(_same_day, _counts, {event.key for _, event in _of_one_subject(left)})
     likely += _within_a_day(left)

@@ -145,7 +145,9 @@ class SourceMatcher:
             new = row is None or held or key in page.bare or key not in page.known
             if not new or key in self._decided:
                 continue
-            self._new[key] = meeting_facts(read.event, key, self._context.window.zone)
+            added = self._reader is not None and key in self._reader.resets.added
+            facts = meeting_facts(read.event, key, self._context.window.zone)
+            self._new[key] = replace(facts, added=True) if added else facts
             if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
                 self._late.add(key)
             if self._holds_back and (key in self._in_doubt or key in self._late):

@@ -32,6 +32,8 @@ class SeriesResets:
         self.shapes: dict[str, str] = {}
         #: The source events of the differences.
         self.events: dict[str, SourceEvent] = {}
+        #: Keys of the days that series show now and that had no copy before.
+        self.added: set[str] = set()
 
     def takes_change(self, event: SourceEvent, row: MapRow, kept: Kept) -> bool:
         """Whether the copy of ``row`` follows its changed series. Else it keeps the content ``kept``."""
@@ -42,6 +44,7 @@ class SeriesResets:
 
     def takes_day(self, event: SourceEvent, key: str) -> bool:
         """Whether to archive a day that the series shows now and that had no copy before."""
+        self.added.add(key)
         return self._takes(event, Difference(None, self._now(event, key)))
 
     def note(self, reads: Mapping[str, ReadEvent]) -> None:

@@ -81,6 +81,30 @@ async def test_a_series_moved_by_a_day_is_taken_by_date(world: World) -> None:
     await nothing_more(world)
 
 
+async def test_a_copy_that_was_dragged_onto_a_day_is_that_of_the_moved_series_there(world: World) -> None:
+    every_second = daily("Standup", count=3)
+    every_second["recurrence"]["pattern"]["interval"] = 2
+    await world.open([every_second])
+    dragged = event("x", NINE + 78 * HOUR, 45)
+    await world.edit((await on(world, "2026-03-04"))["id"], start=dragged["start"], end=dragged["end"])
+    await world.archive()
+    before = ["02 09:00", "05 15:00", "06 09:00"]
+    assert await counting(world) == before
+    await move(world, 24 * HOUR)
+    # The new day is a part of the question about the series. Nobody is asked about it alone.
+    assert (await world.archive())["archived"] == 0
+    assert await sides(world) == {
+        "archived": ["02 09", "05 15", "06 09"],
+        "new": ["03 09", "05 09", "07 09"],
+    }
+    assert await counting(world) == before
+    report = await answer(world, TAKE)
+    assert report is not None
+    assert (report["repointed"], report["archived"], report["superseded"]) == (1, 2, 2)
+    assert await counting(world) == ["03 09:00", "05 09:00", "07 09:00"]
+    await nothing_more(world)
+
+
 async def test_a_series_moved_by_a_day_and_an_hour_is_taken_and_moved_back(world: World) -> None:
     await world.open([daily("Standup", count=3)])
     await world.archive()
