@@ -1,5 +1,6 @@
 """What a plan decides for an event (domain.md 2.3, 2.4, 2.13)."""
 
+from collections.abc import Iterable
 from copy import replace
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -110,6 +111,8 @@ class LeaveOut(_Decided):
     reason: LeftOut | None = None
     #: The label of the overlap that leaves it out.
     group: str | None = None
+    #: As in ``Create``, for an event that only an overlap leaves out.
+    formerly: str | None = None
     #: False if the map already has all of it.
     changed: bool = True
 
@@ -132,6 +135,18 @@ type Decision = (
     Create | Update | Unchanged | RemovedByOwner | EditedByOwner | Merge | Consume | LeaveOut | Flag
 )
 """What to do for one source event."""
+
+type Heir = Create | Flag | LeaveOut
+"""A decision that is made again when it is known what became of ``formerly`` (domain.md 2.9)."""
+
+
+def heirs(decisions: Iterable[Decision]) -> dict[str, Heir]:
+    """Those of former duplicates that may take over a copy, by key."""
+    return {
+        each.source_key: each
+        for each in decisions
+        if isinstance(each, Create | Flag | LeaveOut) and each.formerly is not None
+    }
 
 
 def times_of(decision: Decision) -> ModifiedTimes | None:
@@ -213,7 +228,8 @@ def leave_out(
         and known.state is ArchivedEventState.LEFT_OUT
         and (known.left_out, known.revision) == (reason, revision)
     )
-    return LeaveOut(key, revision, reason, group, changed=not said)
+    formerly = _formerly(known) if group is not None else None
+    return LeaveOut(key, revision, reason, group, formerly, changed=not said)
 
 
 def flag(
@@ -229,9 +245,12 @@ def flag(
         and not known.pending
         and (known.state, known.revision) == (ArchivedEventState.FLAGGED, revision)
     )
-    merged = known is not None and known.state is ArchivedEventState.MERGED
-    formerly = known.merged_into if known is not None and merged else None
-    return Flag(key, revision, times, group, formerly, changed=not said)
+    return Flag(key, revision, times, group, _formerly(known), changed=not said)
+
+
+def _formerly(known: KnownEvent | None) -> str | None:
+    """The representative of an event that was merged until now."""
+    return known.merged_into if known is not None and known.state is ArchivedEventState.MERGED else None
 
 
 def stay_aside(key: str, known: KnownEvent) -> Flag | LeaveOut | Consume | None:

@@ -35,7 +35,7 @@ class MeetingFacts:
     timed: bool
     #: It was entered after a plan had passed its end, so it is no ordinary meeting of its day.
     late: bool = False
-    #: Its series changed and shows this day anew: the question about the series covers it (2.17).
+    #: Its series changed and shows this day as a new one: the question about the series covers it (2.17).
     added: bool = False
 
 

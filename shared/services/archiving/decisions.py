@@ -17,11 +17,13 @@ from shared.domain.planning.decision import (
     Create,
     EditedByOwner,
     Flag,
+    Heir,
     LeaveOut,
     Merge,
     RemovedByOwner,
     Unchanged,
     Update,
+    heirs,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import Drafted
@@ -152,7 +154,7 @@ class DecisionWriter:
         back = await archived_events.set_present(drafted.present, now)
         await appointments.mark_source_present(self._context.owner_id, back)
 
-    def keep_merged(self, heir: Create | Flag, representative: str) -> None:
+    def keep_merged(self, heir: Heir, representative: str) -> None:
         """Keep the event merged. It is unknown whether the duplicate that has its copy is gone."""
         self._count([Merge(heir.source_key, heir.revision, representative, changed=False)])
 
@@ -161,11 +163,11 @@ class DecisionWriter:
         self._count([decision], -1)
 
     def _count(self, decisions: Sequence[Decision], by: int = 1) -> None:
+        inheriting = heirs(decisions)
         for decision in decisions:
             # Heirs are counted when they are decided again. A meeting of the margin belongs to another
             # window.
-            heir = isinstance(decision, Create | Flag) and decision.formerly is not None
-            if heir or decision.margin:
+            if decision.source_key in inheriting or decision.margin:
                 continue
             self.counts["source"] += by
             unsettled = decision.source_key in self._open_keys

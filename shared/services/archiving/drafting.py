@@ -20,11 +20,13 @@ from shared.domain.planning.decision import (
     Consume,
     Create,
     Flag,
+    Heir,
     LeaveOut,
     Merge,
     Unchanged,
     Update,
     applied_modifications,
+    heirs,
     own_row,
 )
 from shared.domain.planning.event_facts import as_shown
@@ -80,7 +82,7 @@ class Drafted:
     #: Source keys of rows that have their own copies again.
     present: list[str]
     #: By source key: decisions to repeat after the former representative was looked up.
-    heirs: dict[str, Create | Flag]
+    heirs: dict[str, Heir]
 
 
 class OperationDrafter:
@@ -118,7 +120,7 @@ class OperationDrafter:
         }
         needed = [
             here[each.source_key]
-            for each in self._free(decided.decisions, _heirs(decided.decisions))
+            for each in self._free(decided.decisions, heirs(decided.decisions))
             if isinstance(each, Create | Update | Flag) and each.source_key in here
         ]
         attachments = await self._attachments([*needed, *held.values()])
@@ -135,8 +137,8 @@ class OperationDrafter:
 
     def draft(self, decisions: Sequence[Decision], material: Material) -> Drafted:
         """The rows of these decisions. Decisions that wait for what became of a former key have none yet."""
-        heirs = _heirs(decisions)
-        free = self._free(decisions, heirs)
+        inheriting = heirs(decisions)
+        free = self._free(decisions, inheriting)
         writes = [each for each in free if isinstance(each, Create | Update)]
         flags = [each for each in free if isinstance(each, Flag)]
         aside = [each for each in free if isinstance(each, Consume | LeaveOut | Flag) and each.changed]
@@ -164,7 +166,7 @@ class OperationDrafter:
             },
             [self._set_aside(each, material.events.get(each.source_key)) for each in aside],
             [each.source_key for each in free if isinstance(each, Unchanged) and each.changed],
-            heirs,
+            inheriting,
         )
 
     def recorded(
@@ -197,8 +199,10 @@ class OperationDrafter:
             planned.append(self._operation(key, OperationAction.SUPERSEDE, payload, record, margin=True))
         return planned
 
-    def _free(self, decisions: Sequence[Decision], heirs: Collection[str]) -> list[Decision]:
-        return [d for d in decisions if d.source_key not in self._open_keys and d.source_key not in heirs]
+    def _free(self, decisions: Sequence[Decision], inheriting: Collection[str]) -> list[Decision]:
+        return [
+            d for d in decisions if d.source_key not in self._open_keys and d.source_key not in inheriting
+        ]
 
     def _set_aside(self, decision: Consume | LeaveOut | Flag, event: SourceEvent | None) -> SetAside:
         start = None if event is None else self._context.window.owning_start(event)
@@ -293,14 +297,6 @@ class OperationDrafter:
             "record": record,
             "revision": record.revision,
         }
-
-
-def _heirs(decisions: Sequence[Decision]) -> dict[str, Create | Flag]:
-    return {
-        each.source_key: each
-        for each in decisions
-        if isinstance(each, Create | Flag) and each.formerly is not None
-    }
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import Decided, Planner
-from shared.domain.planning.decision import Create, Flag, Update
+from shared.domain.planning.decision import Create, Flag, Heir, Update, heirs
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.plan_counts import PlanCounts
@@ -63,7 +63,7 @@ class PlanMaking:
         self._writer = DecisionWriter(ports, context, open_keys, watch)
         self._matcher = matcher
         self._waiting: frozenset[str] = frozenset()
-        self._heirs: dict[str, Create | Flag] = {}
+        self._heirs: dict[str, Heir] = {}
         self._bodiless: dict[str, Create | Update | Flag] = {}
         self._archive_checked = False
         #: The number of rows of the window that no page shows.
@@ -95,22 +95,14 @@ class PlanMaking:
             return None
         if not last and self._kept_in_vain(decided):
             return None
+        unseen = self._unseen(reader)
+        if not last and await unseen.hand_over(self._heirs | heirs(decided.decisions)):
+            return None
         async with self._turn.session() as session:
             await self._write(session, decided, Material())
             await self._context.operations(session).discard_rest(self._context.run_id)
-        unseen = UnseenEvents(
-            self._ports,
-            self._turn,
-            self._context,
-            self._open_keys,
-            self._planner,
-            self._drafter,
-            reader,
-            self._writer,
-            self._matcher,
-        )
-        heirs = self._heirs | await unseen.read_bodies(self._bodiless)
-        later = await unseen.inherit(heirs) | await unseen.find_vanished()
+        inheriting = self._heirs | await unseen.read_bodies(self._bodiless)
+        later = await unseen.inherit(inheriting) | await unseen.find_vanished()
         if not backfill:
             later |= await unseen.retry_failed()
         # A merged event that no page shows may have moved out of the window, away from its representative.
@@ -123,14 +115,23 @@ class PlanMaking:
         self.unseen = unseen.rows
         return self._counted(read_at, reader.unread, unseen.source_deleted)
 
+    def _unseen(self, reader: SourceReader) -> UnseenEvents:
+        return UnseenEvents(
+            self._ports,
+            self._turn,
+            self._context,
+            self._open_keys,
+            self._planner,
+            self._drafter,
+            reader,
+            self._writer,
+            self._matcher,
+        )
+
     def _kept_in_vain(self, decided: Decided) -> bool:
         """Whether a copy was kept for a changed duplicate that does not take it over (domain.md 2.9)."""
-        rest = {
-            each.source_key
-            for each in decided.decisions
-            if isinstance(each, Create | Flag) and each.formerly is not None
-        }
-        return self._matcher.merged.refuse(self._planner.seen, rest | self._heirs.keys())
+        inheriting = self._heirs | heirs(decided.decisions)
+        return self._matcher.merged.refuse(self._planner.seen, inheriting)
 
     async def _hold_partners(self, reader: SourceReader) -> bool:
         """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""

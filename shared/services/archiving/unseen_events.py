@@ -14,6 +14,7 @@ from shared.domain.planning.decision import (
     Consume,
     Create,
     Flag,
+    Heir,
     LeaveOut,
     Update,
     applied_modifications,
@@ -38,7 +39,7 @@ _CHUNK = 200
 _KEYS = 1000
 
 
-type Heirs = dict[str, Create | Flag]
+type Heirs = dict[str, Heir]
 """Decisions by key that are made again when it is known what became of a former key (domain.md 2.9)."""
 
 
@@ -90,18 +91,43 @@ class UnseenEvents:
         planner = Planner(self._context.window, self._context.mode, self._context.policies)
         return planner.decide_single(event, known_event(row))
 
-    def _decide_heir(self, decided: Create | Flag, row: MapRow, event: ReadEvent) -> Decision:
+    def _decide_heir(self, decided: Heir, row: MapRow, event: ReadEvent) -> Decision:
         """Compare the first decision, with its modifications, with the row as it is now.
 
         If the heir now has the copy, it is archived already. Without a copy, it waits until its overlap is
         resolved (5.3). If the event changed since, it is decided alone. The next run sees it together with
         the others.
         """
+        if isinstance(decided, LeaveOut):
+            # What is archived stays archived, whatever else takes its time (5.9).
+            alone = row.copy_id is None
+            return replace(decided, formerly=None) if alone else self._decide_again(row, event)
         if applied_revision(event.event, applied_modifications(decided)) != decided.revision:
             return self._decide_again(row, event)
         if isinstance(decided, Flag) and row.copy_id is None:
             return replace(decided, formerly=None)
         return compare_again(decided, known_event(row), self._context.mode)
+
+    async def hand_over(self, heirs: Heirs) -> bool:
+        """Give copies to duplicates that an overlap would leave out. Whether to read the pages once more.
+
+        What is archived stays archived (5.9), and may make others wait. So the overlap is decided again.
+        """
+        given = False
+        for heir_key, decided in sorted(heirs.items()):
+            former_key = decided.formerly
+            if not isinstance(decided, LeaveOut) or former_key is None or former_key in self._planner.seen:
+                continue
+            if not self._open_keys.isdisjoint((heir_key, former_key)):
+                continue
+            async with self._turn.session() as session:
+                rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
+            heir, former = rows.get(heir_key), rows.get(former_key)
+            if heir is None or former is None or former.copy_id is None:
+                continue
+            if await self._reader.standing_of(self._turn, former) is Whereabouts.LEFT:
+                given |= await self._stand_in(former, heir)
+        return given
 
     async def inherit(self, heirs: Heirs) -> Heirs:
         """Duplicates take over the copy of a representative that is not among them any more."""
@@ -128,17 +154,20 @@ class UnseenEvents:
             others |= await self._decide_by_id([heir_key], heir=decided)
         return others
 
-    async def _stand_in(self, former: MapRow, heir: MapRow) -> None:
+    async def _stand_in(self, former: MapRow, heir: MapRow) -> bool:
         """The heir takes over the copy, or waits in the place of what waited without one.
 
         A copy that its owner is asked about stays. The heir, which differs by now, is archived alone.
+        Returns whether it took over the copy.
         """
         if former.copy_id is not None:
-            if not self._matcher.doubts.asks_about(former):
-                await self._matcher.take_over(former, heir)
-            return
+            if self._matcher.doubts.asks_about(former):
+                return False
+            await self._matcher.take_over(former, heir)
+            return True
         async with self._turn.session() as session:
             await self._context.overlaps(session).forget_records([former.source_key])
+        return False
 
     async def find_vanished(self) -> Heirs:
         """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
@@ -181,7 +210,7 @@ class UnseenEvents:
         rows = await self._context.archived_events(session).by_keys(list(records))
         await self._writer.write_recorded(session, self._drafter.recorded(records, rows))
 
-    async def _decide_by_id(self, keys: list[str], *, heir: Create | Flag | None = None) -> Heirs:
+    async def _decide_by_id(self, keys: list[str], *, heir: Heir | None = None) -> Heirs:
         """Read events by id and decide each one alone. Only a 404 proves that an event is gone."""
         if not keys:
             return {}

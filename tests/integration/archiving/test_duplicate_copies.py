@@ -179,3 +179,46 @@ async def test_a_copy_whose_time_no_duplicate_takes_any_more_is_asked_about(
     assert item["status"] == "open"
     assert (await starts(world))[0] == "2026-03-02T09:00"
     await nothing_more(world)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_duplicate_that_an_overlap_would_leave_out_takes_the_copy_of_its_representative_first(
+    world: World, again: bool
+) -> None:
+    review = event("Review", NINE, showAs="tentative")
+    await world.open([review, review], overlap_policy="auto")
+    await world.archive()
+    copies = await world.copies()
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    if again:
+        await world.add(review)
+    await world.add(event("Call", NINE + HOUR / 2))
+    report = await world.archive()
+    # What is archived stays archived, so the other one waits for its owner (5.9).
+    assert (report["archived"], report["flagged"], report["left_out"], adds_up(report)) == (0, 1, 0, True)
+    assert report["merged"] == again
+    (stands,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    assert stands["source_id"] == merged["source_id"]
+    await nothing_more(world)
+    # Nothing is left that would be archived beside the copy.
+    await world.delete((await world.key("Call")).removeprefix("s:"))
+    report = await world.archive()
+    assert (report["archived"], report["source_deleted"], adds_up(report)) == (0, 1, True)
+    assert [each["id"] for each in await world.copies()] == [each["id"] for each in copies]
+    await nothing_more(world)
+
+
+async def test_a_duplicate_whose_representative_differs_by_now_is_left_out_by_an_overlap_rule(
+    world: World,
+) -> None:
+    review = event("Review", NINE, showAs="tentative")
+    await world.open([review, review], overlap_policy="auto")
+    await world.archive()
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.edit(merged["merged_into"].removeprefix("s:"), subject="Other")
+    await world.add(event("Call", NINE + HOUR / 2))
+    report = await world.archive()
+    assert (report["updated"], report["left_out"], report["flagged"], adds_up(report)) == (1, 1, 1, True)
+    assert [each["subject"] for each in await world.copies()] == ["Other"]
+    await nothing_more(world)

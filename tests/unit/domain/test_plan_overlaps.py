@@ -11,7 +11,7 @@ from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
 from shared.domain.planning.archive_plan import KnownOverlap, Planner
-from shared.domain.planning.decision import Action, Create, Flag, applied_modifications
+from shared.domain.planning.decision import Action, Create, Flag, applied_modifications, heirs
 from shared.domain.planning.overlaps import GroupStatus
 from shared.domain.planning.policies import PlanPolicies, default_overlap_policy
 from shared.domain.planning.purpose import LeftOut, Purpose
@@ -324,6 +324,14 @@ def test_what_was_archived_stays_even_where_a_resolution_leaves_it_out() -> None
     rows = {"s:a": row("s:a", revision(one))}
     result = planned(one, two, rows=rows, overlaps=decided([one, two], "b"), policies=FLAG)
     assert actions(result) == {"a": "unchanged", "b": "create"}
+
+
+def test_who_a_rule_leaves_out_may_still_take_over_the_copy_of_a_representative() -> None:
+    tentative, confirmed = make_event("a", show_as="tentative"), make_event("b", subject="Two")
+    result = planned(tentative, confirmed, rows={"s:a": merged_row("s:a", "s:gone")}, policies=AUTO)
+    assert actions(result) == {"a": "leave_out", "b": "create"}
+    assert {key: each.formerly for key, each in heirs(result.decisions).items()} == {"s:a": "s:gone"}
+    assert heirs(planned(tentative, confirmed, policies=AUTO).decisions) == {}
 
 
 def test_a_member_that_went_away_reopens_what_still_overlaps() -> None:
