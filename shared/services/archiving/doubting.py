@@ -81,6 +81,10 @@ class MeetingDoubts:
         asked = {event.row_id for item in self._asked for event in item.events if event.row_id}
         return row.id in self.rows | asked
 
+    def asks_of(self, row: MapRow) -> bool:
+        """Whether the row's event waits for a question, whatever a group of overlapping events says of it."""
+        return row.state is ArchivedEventState.FLAGGED and row.source_key in self.events
+
     @property
     def events(self) -> set[str]:
         """Keys of the new events that the questions are about."""

@@ -142,7 +142,7 @@ class SourceMatcher:
             if row is not None and row.state is ArchivedEventState.MERGED:
                 self.merged.note(key, row, read)
                 continue
-            new = row is None or held or key in page.bare or key not in page.known
+            new = row is None or held or key in page.bare or key not in page.known or self.doubts.asks_of(row)
             if not new or key in self._decided:
                 continue
             added = self._reader is not None and key in self._reader.resets.added

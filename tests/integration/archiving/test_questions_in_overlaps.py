@@ -1,0 +1,64 @@
+"""A question about a meeting and a decision about its overlap do not get in each other's way (2.16, 5.9)."""
+
+import pytest
+from sqlalchemy import RowMapping
+
+from shared.domain.action_items.items import Answer
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.test_likely_meetings import again_at, counting
+from tests.integration.archiving.test_overlaps import adds_up
+from tests.integration.archiving.test_same_meeting import HOUR, NINE
+from tests.integration.archiving.world import DAY, World
+
+
+async def asked_within_a_visit(world: World) -> RowMapping:
+    """A review that may be another, on the second day of a visit; the overlap of both is recorded."""
+    visit, later = event("Visit", DAY - 2 * HOUR, 16 * 60), event("Later", DAY + 44 * HOUR)
+    await world.open([visit, event("Review", NINE), later], overlap_policy="keep_all")
+    await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR)
+    await again_at(world, NINE + 2 * HOUR)
+    # The later event closes the group, so the first reading stores it before anything is matched.
+    assert (await world.archive(DAY, DAY + 24 * HOUR))["flagged"] == 1
+    (group,) = await world.groups()
+    assert group["end_at"] == DAY + 14 * HOUR
+    return group
+
+
+async def test_a_question_stays_when_its_owner_decides_an_overlap(world: World) -> None:
+    group = await asked_within_a_visit(world)
+    (item,) = await world.items()
+    report = await world.drive(await world.resolve(group["id"]))
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 0, True)
+    assert await world.items() == [item]
+    assert await counting(world) == ["09:00", "22:00"]
+    await world.answer(Answer.ONE_MEETING)
+    assert await counting(world) == ["11:00", "22:00"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "counted"),
+    [
+        (Answer.ONE_MEETING, ["11:00"]),
+        (Answer.NEW_ONE_ONLY, ["11:00"]),
+        (Answer.TWO_MEETINGS, ["09:00", "11:00"]),
+    ],
+)
+async def test_an_answer_is_carried_out_with_a_decision_about_an_overlap(
+    world: World, answer: Answer, counted: list[str]
+) -> None:
+    group = await asked_within_a_visit(world)
+    await world.answer(answer, run=False)
+    await world.drive(await world.resolve(group["id"]))
+    assert await counting(world) == [*counted, "22:00"]
+    assert (await world.items())[0]["carried_out_at"] is not None
+
+
+async def test_an_answer_about_a_meeting_that_changed_is_asked_again_after_such_a_decision(
+    world: World,
+) -> None:
+    group = await asked_within_a_visit(world)
+    await world.answer(Answer.NEW_ONE_ONLY, run=False)
+    await world.edit((await world.source("Review"))["id"], location={"displayName": "Room 2"})
+    await world.drive(await world.resolve(group["id"]))
+    assert [item["status"] for item in await world.items()] == ["open"]
+    assert await counting(world) == ["09:00", "22:00"]
