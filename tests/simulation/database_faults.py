@@ -61,8 +61,8 @@ class DatabaseFaults:
         return self.rng.uniform(0.0, _LONGEST_RESTART_SECONDS)
 
     def calm(self) -> None:
-        """Nothing goes wrong any more."""
-        self.probability, self.restart_at, self.grudge = 0.0, None, None
+        """Nothing goes wrong by chance any more."""
+        self.probability, self.restart_at = 0.0, None
 
     def _restart(self) -> Break | None:
         if self.restart_at is None:

@@ -18,17 +18,29 @@ _MOST = 3
 # Rare places. Few worlds pass them, or each world passes them seldom.
 _RARE = re.compile(
     r"local_|notifications|mailbox_gates|close a statement|find events"
-    r"|read (appointments|overlap_)|(delete|insert|update) (archived_events|overlap_)"
+    r"|read overlap_|(delete|insert|update) (archived_events|overlap_)"
     r"|(lock|update) jobs|(update|lock) archive_configurations|insert archive_operations"
 )
-# Rarer places. Most worlds pass them only in the calm, when nothing fails. A world strikes a third of them.
-_RARER = re.compile(
-    r"(insert|update|delete) (verification|action_item|appointments)|read verification_|mailbox_approvals"
-    r"|period_locks|pg_type"
-)
-_RARER_SHARE = 3
 # The rarest places. Every world strikes them.
-_RAREST = re.compile(r"local_events|backfills|read wanted|other$")
+_RAREST = re.compile(
+    r"(delete|insert|update|lock) local_events|(insert|update|lock) backfills|mailbox_approvals|period_locks"
+    r"|read (wanted|overlap_groups)"
+)
+# Places that faults by chance seldom meet: most worlds pass them only after the storm. Each world wants one.
+_WANTED = tuple(
+    f"database: {what}"
+    for what in (
+        *("delete action_item_events", "delete verification_findings", "delete verification_items"),
+        *("insert action_item_events", "insert action_items", "insert appointments", "insert archive_runs"),
+        *("insert audit_seals", "insert jobs", "insert notifications", "insert verification_findings"),
+        *("insert verification_items", "insert verifications", "lock mailbox_gates", "lock notifications"),
+        *("lock verification_findings", "lock verifications", "read action_items", "read appointments"),
+        *("read audit_seals", "read jobs", "read local_events", "read pg_class", "read pg_type"),
+        *("read user_erasures", "read user_exports", "read users", "read verification_findings"),
+        *("read verification_items", "update jobs", "update verification_findings", "update verifications"),
+        *("delete idempotency_keys", "delete overlap_members", "update overlap_groups", "rollback", "other"),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -64,21 +76,24 @@ class Grudge:
     """A world's ill will against some kinds of places, so that rare ones are struck, too.
 
     Each world is against one place in ``_SHARE``, where every fourth passage fails, three times at most:
-    more, and nothing would ever be done. It also strikes up to three rare places and up to three rarer ones,
-    each once. It has random numbers of its own: elsewhere the world is unchanged.
+    more, and nothing would ever be done. It also strikes up to three rare places, the rarest ones, and the
+    one that it wants. The last two are struck after the storm, too. It has random numbers of its own.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self._share = rng.randrange(_SHARE)
         self._left = rng.randrange(_MOST + 1)
-        self._rare = self._rarer = _MOST
-        self._rarer_share = rng.randrange(_RARER_SHARE)
+        self._rare = _MOST
+        self._wanted = rng.choice(_WANTED)
         self._struck: set[str] = set()
+        self._forgiven = False
 
     def strikes(self, place: str) -> bool:
         """Whether this passage of the place is to fail."""
-        if place not in self._struck and (self._strikes_rarer(place) or self._strikes_rare(place)):
+        if self._forgiven:
+            return False
+        if place not in self._struck and (self._strikes_rarest(place) or self._strikes_rare(place)):
             self._struck.add(place)
             return True
         if self._left == 0 or crc32(place.encode()) % _SHARE != self._share or self.rng.random() >= 0.25:
@@ -86,15 +101,9 @@ class Grudge:
         self._left -= 1
         return True
 
-    def _strikes_rarer(self, place: str) -> bool:
-        if not self._rarer:
-            return False
-        mine = crc32(place.encode()) % _RARER_SHARE == self._rarer_share
-        chance = 0.8 if _RAREST.search(place) else 0.5 if mine and _RARER.search(place) else 0.0
-        if self.rng.random() >= chance:
-            return False
-        self._rarer -= 1
-        return True
+    def _strikes_rarest(self, place: str) -> bool:
+        wanted = place == self._wanted or _RAREST.search(place) is not None
+        return wanted and self.rng.random() < 0.8
 
     def _strikes_rare(self, place: str) -> bool:
         if not self._rare or not _RARE.search(place) or self.rng.random() >= 0.25:
@@ -103,8 +112,13 @@ class Grudge:
         return True
 
     def relent(self) -> None:
+        """The storm is over. Only the wanted place and the rarest ones fail, each once more."""
+        self._left = self._rare = 0
+        self._struck.clear()
+
+    def forgive(self) -> None:
         """Nothing fails any more."""
-        self._left = self._rare = self._rarer = 0
+        self._forgiven = True
 
 
 def graph_place(method: str, path: str, *, in_batch: bool) -> str:

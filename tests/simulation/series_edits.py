@@ -8,6 +8,8 @@ from tests.simulation.entries import copied, shifted, stays_on_its_day
 from tests.simulation.mailbox import Person
 
 _FAR = 10**17
+# How many of the series that are split move on by a day.
+_A_DAY_LATER = 0.1
 
 
 class SeriesEdits:
@@ -33,9 +35,11 @@ class SeriesEdits:
         pattern, span = item["recurrence"]["pattern"], item["recurrence"]["range"]
         first = self._rng.randrange(1, span["numberOfOccurrences"])
         by = timedelta(days=first * pattern["interval"])
+        # The rest may also begin some minutes, or a day, later than it did.
+        later = timedelta(days=self._rng.random() < _A_DAY_LATER)
         if not event.span.all_day:
-            by += timedelta(minutes=self._rng.choice((0, 0, 15, 60)))
-        times = shifted(event, by)
+            later += timedelta(minutes=self._rng.choice((0, 0, 15, 60)))
+        times = shifted(event, by + later)
         entry = copied(event) | times
         if rename:
             entry["subject"] += ", goes on"
@@ -47,7 +51,7 @@ class SeriesEdits:
         entry["recurrence"] = {"pattern": pattern, "range": following}
         # Both series may have an event on a day that is archived in between. Their owner may count both.
         self._person.enter(entry)
-        self._person.came_again(self._person.about(event), rest if rename or by.seconds else 0)
+        self._person.came_again(self._person.about(event), rest if rename or later else 0)
 
     def except_one(self) -> None:
         """One occurrence is renamed, moved by some minutes, or deleted."""

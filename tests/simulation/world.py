@@ -178,7 +178,7 @@ class World:
         await self.observer.close()
 
     async def _calm_down(self) -> None:
-        """No more faults; when all effects have come, every window is archived once more."""
+        """Hardly any more faults; when all effects have come, every window is archived once more."""
         self.graph_faults.calm()
         self.database_faults.calm()
         self.durable.trouble = Trouble()
@@ -203,6 +203,7 @@ class World:
                 # What nobody decides expires, and all of it is archived (domain.md 5.8).
                 await asyncio.sleep(_EXPIRY)
                 await self._rest(_LONGEST_CALM)
+        self.grudge.forgive()
         await self._request(*everything)
         await self._rest(_LONGEST_CALM)
         await self.judge.nothing_more_written(self._requested)
@@ -219,7 +220,7 @@ class World:
             await self._rest(_LONGEST_CALM)
         for _ in range(self.rng.choice((0, 0, 1, 3))):
             await self.requests.answer()
-        if self.rng.random() < 0.2:
+        if self.rng.random() < 0.3:
             await self.requests.verify(start, end)
             await self._rest(_LONGEST_CALM)
             await self.requests.put_back()
