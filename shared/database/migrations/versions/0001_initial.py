@@ -3,23 +3,27 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import (
+    BIGINT,
+    FLAG,
+    INTEGER,
+    JSONB,
+    NOW,
+    TEXT,
+    TEXTS,
+    TIME,
+    UUID,
+    flag,
+    timestamps,
+    versioned,
+)
 
 revision = "0001"
 down_revision = None
 branch_labels = depends_on = None
 
-UUID = sa.UUID()
-TEXT = sa.Text()
-TEXTS = postgresql.ARRAY(sa.Text())
-JSONB = postgresql.JSONB()
-FLAG = sa.Boolean()
-INTEGER = sa.Integer()
-BIGINT = sa.BigInteger()
-TIME = sa.DateTime(timezone=True)
-NOW = sa.text("now()")
 READ_AND_WRITTEN = (
     *("users", "archive_configurations", "jobs", "archive_runs", "archived_events"),
     *("archive_operations", "appointments", "mailbox_gates"),
@@ -52,9 +56,7 @@ def _users() -> None:
         Column("address", TEXT, nullable=False),
         Column("display_name", TEXT, nullable=False),
         Column("active", FLAG, server_default=sa.text("true"), nullable=False),
-        Column("version", INTEGER, server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *versioned(),
         sa.UniqueConstraint("tenant_id", "object_id", name=op.f("uq_users_tenant_id_object_id")),
     )
     op.create_index("ix_users_tenant_id_created_at_id", "users", ["tenant_id", "created_at", "id"])
@@ -78,14 +80,12 @@ def _archive_configurations() -> None:
         Column("archive_calendar_id", TEXT, nullable=False),
         Column("time_zone", TEXT, nullable=False),
         Column("purpose", TEXT, nullable=False),
-        Column("is_default", FLAG, server_default=sa.text("false"), nullable=False),
+        flag("is_default"),
         Column("active", FLAG, server_default=sa.text("true"), nullable=False),
         Column("archive_from", sa.Date(), nullable=False),
         Column("archived_until", TIME),
         Column("lookback_days", INTEGER, server_default=sa.text("7"), nullable=False),
-        Column("version", INTEGER, server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *versioned(),
         sa.CheckConstraint(
             "purpose IN ('general', 'timesheet')", name=op.f("ck_archive_configurations_purpose")
         ),
@@ -122,7 +122,7 @@ def _jobs() -> None:
         Column("schedule", JSONB, nullable=False),
         Column("time_zone", TEXT, nullable=False),
         Column("next_run_at", TIME),
-        Column("paused", FLAG, server_default=sa.text("false"), nullable=False),
+        flag("paused"),
         Column("consecutive_failures", INTEGER, server_default=sa.text("0"), nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         sa.UniqueConstraint("configuration_id", name=op.f("uq_jobs_configuration_id")),
@@ -145,7 +145,7 @@ def _archive_runs() -> None:
         Column("window_start", TIME, nullable=False),
         Column("window_end", TIME, nullable=False),
         Column("state", TEXT, nullable=False),
-        Column("cancel_requested", FLAG, server_default=sa.text("false"), nullable=False),
+        flag("cancel_requested"),
         Column("requested_by", TEXT, nullable=False),
         Column("correlation_id", TEXT, nullable=False),
         Column("plan", JSONB),
@@ -211,8 +211,7 @@ def _archived_events() -> None:
         Column("start_at", TIME, nullable=False),
         Column("merged_into", TEXT),
         Column("pending_since", TIME),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *timestamps(),
         sa.CheckConstraint(
             "state IN ('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted')",
             name=op.f("ck_archived_events_state"),
@@ -311,8 +310,7 @@ def _appointments() -> None:
         Column("ical_uid", TEXT, nullable=False),
         Column("source_deleted_at", TIME),
         Column("revision", TEXT, nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *timestamps(),
         sa.CheckConstraint("attachment_count >= 0", name=op.f("ck_appointments_attachment_count")),
         sa.CheckConstraint("start_at <= end_at", name=op.f("ck_appointments_interval")),
         sa.UniqueConstraint("archived_event_id", name=op.f("uq_appointments_archived_event_id")),

@@ -5,13 +5,11 @@ from alembic import op
 from sqlalchemy import Column
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import BIGINT, TEXT, UUID
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
 
 
 def upgrade() -> None:
@@ -19,7 +17,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_seals",
         Column("tenant_id", UUID, nullable=False),
-        Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        Column("position", BIGINT, autoincrement=False, nullable=False),
         Column("audit_id", UUID, nullable=False),
         Column("previous_hash", TEXT, nullable=False),
         Column("hash", TEXT, nullable=False),

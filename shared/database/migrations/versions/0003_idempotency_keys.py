@@ -3,17 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import INTEGER, JSONB, NOW, TEXT, TIME, UUID
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -33,10 +29,10 @@ def _idempotency_keys() -> None:
         Column("key", TEXT, nullable=False),
         Column("request_hash", sa.LargeBinary(), nullable=False),
         Column("owner_id", UUID, sa.ForeignKey("users.id", ondelete="CASCADE")),
-        Column("status", sa.Integer()),
-        Column("headers", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("status", INTEGER),
+        Column("headers", JSONB, server_default=sa.text("'{}'"), nullable=False),
         Column("body", sa.LargeBinary()),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
         sa.CheckConstraint("octet_length(body) <= 65536", name=op.f("ck_idempotency_keys_body")),
         sa.UniqueConstraint(
             *("tenant_id", "caller", "operation", "key"),

@@ -6,19 +6,12 @@ from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import FLAG, INTEGER, JSONB, NOW, TEXT, TIME, UUID, flag, versioned
 
 revision = "0006"
 down_revision = "0005"
 branch_labels = depends_on = None
 
-UUID = sa.UUID()
-TEXT = sa.Text()
-JSONB = postgresql.JSONB()
-FLAG = sa.Boolean()
-INTEGER = sa.Integer()
-TIME = sa.DateTime(timezone=True)
-NOW = sa.text("now()")
-NO = sa.text("false")
 EMPTY_LIST = sa.text("'[]'")
 
 
@@ -40,7 +33,7 @@ def _configurations() -> None:
         "archive_configurations", Column("overlap_policy", TEXT, server_default=keep_all, nullable=False)
     )
     for name in ("all_day_counts", "privacy_automation", "out_of_office"):
-        op.add_column("archive_configurations", Column(name, FLAG, server_default=NO, nullable=False))
+        op.add_column("archive_configurations", flag(name))
     op.create_check_constraint(
         op.f("ck_archive_configurations_overlap_policy"),
         "archive_configurations",
@@ -66,14 +59,14 @@ def _appointments() -> None:
     op.add_column("appointments", Column("source_sensitivity", TEXT))
     op.add_column("appointments", Column("source_show_as", TEXT))
     op.add_column("appointments", Column("excluded", TEXT))
-    op.add_column("appointments", Column("unresolved", FLAG, server_default=NO, nullable=False))
+    op.add_column("appointments", flag("unresolved"))
     op.create_check_constraint(
         op.f("ck_appointments_excluded"), "appointments", "excluded IN ('consumed', 'resolution')"
     )
 
 
 def _operations() -> None:
-    op.add_column("archive_operations", Column("margin", FLAG, server_default=NO, nullable=False))
+    op.add_column("archive_operations", flag("margin"))
 
 
 def _overlap_groups() -> None:
@@ -96,9 +89,7 @@ def _overlap_groups() -> None:
         Column("resolution", JSONB),
         Column("proposal", JSONB),
         Column("merged_into", UUID, sa.ForeignKey("overlap_groups.id")),
-        Column("version", INTEGER, server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *versioned(),
         sa.CheckConstraint(
             "status IN ('recorded', 'resolved', 'flagged', 'settled', 'expired', 'closed', 'merged')",
             name=op.f("ck_overlap_groups_status"),
@@ -140,7 +131,7 @@ def _overlap_members() -> None:
         Column("end_at", TIME, nullable=False),
         Column("verdict", TEXT, nullable=False),
         Column("kept", FLAG),
-        Column("departed", FLAG, server_default=NO, nullable=False),
+        flag("departed"),
         Column("record", JSONB),
         sa.CheckConstraint(
             "verdict IN ('kept', 'dropped', 'flagged')", name=op.f("ck_overlap_members_verdict")

@@ -3,19 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import FLAG, TEXT, TEXTS, TIME, UUID, versioned
 
 revision = "0007"
 down_revision = "0006"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
-NOW = sa.text("now()")
-ONE = sa.text("1")
 
 
 def upgrade() -> None:
@@ -34,9 +28,7 @@ def _local_calendars() -> None:
         Column("mailbox_id", UUID, nullable=False),
         Column("name", TEXT, nullable=False),
         Column("name_key", TEXT, nullable=False),
-        Column("version", sa.Integer(), server_default=ONE, nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *versioned(),
         sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_calendars_owner_id_name_key")),
     )
     op.create_index("ix_local_calendars_tenant_id_mailbox_id", "local_calendars", ["tenant_id", "mailbox_id"])
@@ -54,13 +46,11 @@ def _local_events() -> None:
         Column("start_at", TIME, nullable=False),
         Column("end_at", TIME, nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("start_zone", "end_zone")),
-        Column("is_all_day", sa.Boolean(), nullable=False),
+        Column("is_all_day", FLAG, nullable=False),
         Column("location", TEXT, nullable=False),
-        Column("categories", postgresql.ARRAY(sa.Text()), nullable=False),
+        Column("categories", TEXTS, nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("show_as", "importance", "sensitivity")),
-        Column("version", sa.Integer(), server_default=ONE, nullable=False),
-        Column("created_at", TIME, server_default=NOW, nullable=False),
-        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        *versioned(),
         sa.CheckConstraint("start_at <= end_at", name=op.f("ck_local_events_interval")),
         sa.CheckConstraint("body_type IN ('text', 'html')", name=op.f("ck_local_events_body_type")),
         sa.CheckConstraint(

@@ -5,14 +5,11 @@ from alembic import op
 from sqlalchemy import Column
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import FLAG, TEXT, UUID, versioned
 
 revision = "0008"
 down_revision = "0007"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -24,7 +21,7 @@ def upgrade() -> None:
         Column("name", TEXT, nullable=False),
         Column("name_key", TEXT, nullable=False),
         Column("color", TEXT, nullable=False),
-        *_versioned(),
+        *versioned(),
         sa.CheckConstraint(
             "color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name=op.f("ck_local_categories_color")
         ),
@@ -38,8 +35,8 @@ def upgrade() -> None:
         Column("match", TEXT, nullable=False),
         Column("match_key", TEXT, nullable=False),
         Column("category", TEXT, nullable=False),
-        Column("auto_apply", sa.Boolean(), nullable=False),
-        *_versioned(),
+        Column("auto_apply", FLAG, nullable=False),
+        *versioned(),
         sa.CheckConstraint(
             "relation IN ('series', 'subject', 'domain', 'location')", name=op.f("ck_category_rules_relation")
         ),
@@ -49,11 +46,3 @@ def upgrade() -> None:
         ),
     )
     grants.grant_to_app_user(grants.READ_AND_WRITE, "local_categories", "category_rules")
-
-
-def _versioned() -> tuple[Column[object], ...]:
-    return (
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
-        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
-    )

@@ -3,18 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import BIGINT, FLAG, INTEGER, JSONB, NOW, TEXT, TIME, UUID, timestamps
 
 revision = "0009"
 down_revision = "0008"
 branch_labels = depends_on = None
 
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
-NOW = sa.text("now()")
 ZERO = sa.text("0")
 
 
@@ -42,8 +38,8 @@ def _jobs() -> None:
 
 def _runs() -> None:
     op.add_column("archive_runs", Column("step", TEXT))
-    op.add_column("archive_runs", Column("progress", sa.Integer(), server_default=ZERO, nullable=False))
-    op.add_column("archive_runs", Column("writes_done", sa.Integer(), server_default=ZERO, nullable=False))
+    op.add_column("archive_runs", Column("progress", INTEGER, server_default=ZERO, nullable=False))
+    op.add_column("archive_runs", Column("writes_done", INTEGER, server_default=ZERO, nullable=False))
     op.execute("UPDATE archive_runs SET progress = 100, step = 'finished' WHERE finished_at IS NOT NULL")
     op.create_check_constraint(
         op.f("ck_archive_runs_step"),
@@ -68,18 +64,18 @@ def _verifications() -> None:
         Column("scheduled_for", TIME),
         *(Column(name, TIME, nullable=False) for name in ("window_start", "window_end", "compared_until")),
         Column("state", TEXT, nullable=False),
-        Column("progress", sa.Integer(), server_default=ZERO, nullable=False),
-        Column("attempt", sa.Integer(), server_default=ZERO, nullable=False),
+        Column("progress", INTEGER, server_default=ZERO, nullable=False),
+        Column("attempt", INTEGER, server_default=ZERO, nullable=False),
         *(
-            Column(name, sa.BigInteger(), server_default=ZERO, nullable=False)
+            Column(name, BIGINT, server_default=ZERO, nullable=False)
             for name in ("source_events", "records", "copies")
         ),
-        Column("counts", postgresql.JSONB()),
+        Column("counts", JSONB),
         Column("reason", TEXT),
         Column("requested_by", TEXT, nullable=False),
         Column("correlation_id", TEXT, nullable=False),
         *(
-            Column(name, sa.BigInteger(), server_default=ZERO, nullable=False)
+            Column(name, BIGINT, server_default=ZERO, nullable=False)
             for name in ("graph_requests", "round_trips")
         ),
         Column("created_at", TIME, server_default=NOW, nullable=False),
@@ -119,7 +115,7 @@ def _findings() -> None:
         Column("archived_event_id", UUID),
         *(Column(name, TEXT) for name in ("source_key", "copy_id")),
         Column("starts_at", TIME, nullable=False),
-        Column("detail", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("detail", JSONB, server_default=sa.text("'{}'"), nullable=False),
         Column("state", TEXT, nullable=False),
         Column("run_id", UUID),
         Column("found_at", TIME, nullable=False),
@@ -156,7 +152,7 @@ def _items() -> None:
         Column("verification_id", UUID, nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("side", "key", "reference", "revision")),
         Column("starts_at", TIME, nullable=False),
-        Column("owned", sa.Boolean(), nullable=False),
+        Column("owned", FLAG, nullable=False),
         sa.CheckConstraint("side IN ('source', 'copy')", name=op.f("ck_verification_items_side")),
         *_references("verification_items", verification_id="verifications"),
         sa.PrimaryKeyConstraint(
@@ -175,7 +171,7 @@ def _backfills() -> None:
         Column("run_id", UUID),
         Column("reason", TEXT),
         Column("requested_by", TEXT, nullable=False),
-        *(Column(name, TIME, server_default=NOW, nullable=False) for name in ("created_at", "updated_at")),
+        *timestamps(),
         Column("finished_at", TIME),
         sa.CheckConstraint("state IN ('active', 'completed')", name=op.f("ck_backfills_state")),
         sa.CheckConstraint("range_start <= done_until", name=op.f("ck_backfills_done_until")),

@@ -3,18 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import BIGINT, INTEGER, JSONB, NOW, TEXT, TIME, UUID, flag
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
-_NOW = sa.text("now()")
 
 
 def upgrade() -> None:
@@ -34,14 +29,14 @@ def _exports() -> None:
         Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("requested_by", TEXT, nullable=False),
         Column("state", TEXT, server_default=sa.text("'queued'"), nullable=False),
-        Column("parts_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        Column("parts_total", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        Column("rows", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        Column("size_bytes", sa.BigInteger()),
+        Column("parts_done", INTEGER, server_default=sa.text("0"), nullable=False),
+        Column("parts_total", INTEGER, server_default=sa.text("0"), nullable=False),
+        Column("rows", BIGINT, server_default=sa.text("0"), nullable=False),
+        Column("size_bytes", BIGINT),
         Column("sha256", TEXT),
         Column("failure", TEXT),
         Column("correlation_id", TEXT, nullable=False),
-        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("dispatched_at", TIME),
         Column("finished_at", TIME),
         Column("expires_at", TIME),
@@ -70,14 +65,14 @@ def _erasures() -> None:
         Column("user_id", UUID, nullable=False),
         Column("requested_by", TEXT, nullable=False),
         Column("confirmed_by", TEXT),
-        Column("remove_copies", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        flag("remove_copies"),
         Column("state", TEXT, server_default=sa.text("'requested'"), nullable=False),
         Column("step", TEXT, server_default=sa.text("'stop'"), nullable=False),
-        Column("preview", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
-        Column("report", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("preview", JSONB, server_default=sa.text("'{}'"), nullable=False),
+        Column("report", JSONB, server_default=sa.text("'{}'"), nullable=False),
         Column("failure", TEXT),
         Column("correlation_id", TEXT, nullable=False),
-        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("confirmed_at", TIME),
         Column("dispatched_at", TIME),
         Column("finished_at", TIME),

@@ -3,18 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import FLAG, INTEGER, JSONB, NOW, TEXT, TIME, UUID, versioned
 
 revision = "0011"
 down_revision = "0010"
 branch_labels = depends_on = None
-
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
-_NOW = sa.text("now()")
 
 
 def upgrade() -> None:
@@ -30,11 +25,9 @@ def _tenants() -> None:
         "tenants",
         Column("id", UUID, primary_key=True),
         Column("name", TEXT, nullable=False),
-        Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        Column("active", FLAG, server_default=sa.text("true"), nullable=False),
         Column("added_by", TEXT, nullable=False),
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=_NOW, nullable=False),
-        Column("updated_at", TIME, server_default=_NOW, nullable=False),
+        *versioned(),
     )
     op.create_index("ix_tenants_created_at_id", "tenants", ["created_at", "id"])
 
@@ -43,10 +36,10 @@ def _system_settings() -> None:
     op.create_table(
         "system_settings",
         Column("tenant_id", UUID, primary_key=True),
-        Column("chosen", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
-        Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        Column("chosen", JSONB, server_default=sa.text("'{}'"), nullable=False),
+        Column("version", INTEGER, server_default=sa.text("0"), nullable=False),
         Column("updated_by", TEXT),
-        Column("updated_at", TIME, server_default=_NOW, nullable=False),
+        Column("updated_at", TIME, server_default=NOW, nullable=False),
     )
 
 
@@ -60,7 +53,7 @@ def _invitations() -> None:
         Column("state", TEXT, server_default=sa.text("'open'"), nullable=False),
         Column("user_id", UUID, sa.ForeignKey("users.id", ondelete="CASCADE")),
         Column("expires_at", TIME, nullable=False),
-        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("closed_at", TIME),
         sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name=op.f("ck_invitations_state")),
     )

@@ -5,15 +5,12 @@ from alembic import op
 from sqlalchemy import Column
 
 from shared.database.migrations import grants
+from shared.database.migrations.columns import INTEGER, TEXT, TIME, UUID, versioned
 
 revision = "0012"
 down_revision = "0011"
 branch_labels = depends_on = None
 
-UUID = sa.UUID()
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
-_NOW = sa.text("now()")
 _CHECKS = {
     "audience": "audience IN ('owner', 'admins')",
     "class": "class IN ('run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused',"
@@ -45,13 +42,11 @@ def _notifications() -> None:
         Column("title", TEXT, nullable=False),
         Column("text", TEXT, nullable=False),
         Column("state", TEXT, nullable=False),
-        Column("percent", sa.Integer()),
-        Column("count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        Column("percent", INTEGER),
+        Column("count", INTEGER, server_default=sa.text("0"), nullable=False),
         Column("resource_type", TEXT, nullable=False),
         Column("resource_id", UUID, nullable=False),
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=_NOW, nullable=False),
-        Column("updated_at", TIME, server_default=_NOW, nullable=False),
+        *versioned(),
         Column("read_at", TIME),
         *(sa.CheckConstraint(rule, name=op.f(f"ck_notifications_{name}")) for name, rule in _CHECKS.items()),
         sa.UniqueConstraint(

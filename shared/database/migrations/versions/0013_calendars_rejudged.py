@@ -5,20 +5,17 @@ from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
 
+from shared.database.migrations.columns import TEXT, TIME, UUID, flag
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = depends_on = None
-
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     """Add the facts by which runs check references, and those of a rebuild."""
     _configurations()
-    op.add_column(
-        "jobs", Column("waits_for_archive", sa.Boolean(), server_default=sa.text("false"), nullable=False)
-    )
+    op.add_column("jobs", flag("waits_for_archive"))
     op.add_column("archived_events", Column("lost_at", TIME))
     op.create_index(
         "ix_archived_events_lost",
@@ -40,7 +37,7 @@ def _configurations() -> None:
         table,
         Column(
             "approved_mailbox_ids",
-            postgresql.ARRAY(sa.UUID()),
+            postgresql.ARRAY(UUID),
             server_default=sa.text("'{}'"),
             nullable=False,
         ),

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import Column
+
+from shared.database.migrations.columns import flag
 
 revision = "0016"
 down_revision = "0015"
@@ -21,7 +22,7 @@ _TEXT = (
 def upgrade() -> None:
     """Add the unique index of domain.md 2.19, after the newer of each pair was marked and paused."""
     for table, column in ((_TABLE, "archive_in_use"), ("jobs", "waits_for_pair")):
-        op.add_column(table, Column(column, sa.Boolean(), server_default=sa.text("false"), nullable=False))
+        op.add_column(table, flag(column))
     # The previous version still saves configurations. The lock prevents a new pair before the index exists.
     op.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
     _mark_the_newer()

@@ -1,8 +1,9 @@
 """The mailbox of origin, on every row that says something about an event (domain.md 6.3)."""
 
-import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
+
+from shared.database.migrations.columns import TIME, UUID, flag
 
 revision = "0017"
 down_revision = "0016"
@@ -24,23 +25,17 @@ def upgrade() -> None:
     The running version of the app does not know the columns, so the triggers fill them for it too.
     """
     for role in ("source", "archive"):
-        op.add_column("archive_configurations", Column(f"{role}_person_id", sa.UUID()))
-    op.add_column("archive_configurations", Column("persons_known_at", sa.DateTime(timezone=True)))
-    op.add_column(
-        "archive_configurations",
-        Column("names_another", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-    )
+        op.add_column("archive_configurations", Column(f"{role}_person_id", UUID))
+    op.add_column("archive_configurations", Column("persons_known_at", TIME))
+    op.add_column("archive_configurations", flag("names_another"))
     op.execute("""
         UPDATE archive_configurations c SET names_another = true FROM users u
          WHERE u.id = c.owner_id AND NOT (u.object_id = c.source_mailbox_id
                                           AND u.object_id = c.archive_mailbox_id)
     """)
     for table in (*_OF_CONFIGURATION, "local_events"):
-        op.add_column(table, Column("origin_mailbox_id", sa.UUID()))
-    op.add_column(
-        "archive_operations",
-        Column("is_private", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-    )
+        op.add_column(table, Column("origin_mailbox_id", UUID))
+    op.add_column("archive_operations", flag("is_private"))
     op.execute("""
         UPDATE archive_operations SET is_private = true
          WHERE COALESCE(record ->> 'sensitivity', 'normal') <> 'normal'

@@ -3,25 +3,20 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID
 
 revision = "0021"
 down_revision = "0020"
 branch_labels = depends_on = None
-
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     """Add what identifies meetings. The previous version of the app leaves it empty."""
     table = "archived_events"
     op.add_column(table, Column("series_id", TEXT))
-    op.add_column(table, Column("entered_by", sa.UUID()))
-    op.add_column(
-        table,
-        Column("kept_categories", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
-    )
+    op.add_column(table, Column("entered_by", UUID))
+    op.add_column(table, Column("kept_categories", JSONB, server_default=sa.text("'[]'"), nullable=False))
     op.execute("""
         UPDATE archived_events SET series_id = split_part(source_key, ':', 2) WHERE source_key LIKE 'o:%'
     """)

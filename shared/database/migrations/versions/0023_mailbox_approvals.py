@@ -9,14 +9,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
+from shared.database.migrations.columns import INTEGER, TEXT, TIME, UUID, flag, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0023"
 down_revision = "0022"
 branch_labels = depends_on = None
 
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 _CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
 _MORE_CLASSES = "'locked_period_change', 'verify_difference', 'mailbox_read'"
 _SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
@@ -26,9 +25,7 @@ def upgrade() -> None:
     """Create the tables, then close what nobody has approved."""
     table = "archive_configurations"
     op.add_column(table, Column("open_until", TIME))
-    op.add_column(
-        table, Column("given_to_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False)
-    )
+    op.add_column(table, flag("given_to_admin"))
     op.add_column(table, Column("details_agreed_at", TIME))
     op.add_column(table, Column("source_erased_at", TIME))
     _tables()
@@ -46,18 +43,18 @@ def upgrade() -> None:
 def _tables() -> None:
     op.create_table(
         "mailbox_approvals",
-        Column("id", sa.UUID(), primary_key=True),
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("owner_id", sa.UUID(), sa.ForeignKey("users.id"), nullable=False),
-        Column("configuration_id", sa.UUID(), sa.ForeignKey("archive_configurations.id"), nullable=False),
-        Column("person_id", sa.UUID(), nullable=False),
-        Column("archive_person_id", sa.UUID(), nullable=False),
-        Column("source_mailbox_id", sa.UUID(), nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("person_id", UUID, nullable=False),
+        Column("archive_person_id", UUID, nullable=False),
+        Column("source_mailbox_id", UUID, nullable=False),
         Column("source_calendar_id", TEXT, nullable=False),
-        Column("archive_mailbox_id", sa.UUID(), nullable=False),
+        Column("archive_mailbox_id", UUID, nullable=False),
         Column("archive_calendar_id", TEXT, nullable=False),
         Column("purpose", TEXT, nullable=False),
-        Column("days", sa.Integer(), nullable=False),
+        Column("days", INTEGER, nullable=False),
         Column("state", TEXT, nullable=False),
         Column("requested_by", TEXT, nullable=False),
         Column("starts_at", TIME),
@@ -65,13 +62,11 @@ def _tables() -> None:
         Column("decided_at", TIME),
         Column("ends_at", TIME),
         Column("reason", TEXT),
-        Column("given_to_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        flag("given_to_admin"),
         Column("details_agreed_at", TIME),
         Column("objected_by", TEXT),
         Column("objected_at", TIME),
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
-        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        *versioned(),
         sa.CheckConstraint("days BETWEEN 1 AND 365", name=op.f("ck_mailbox_approvals_days")),
         sa.CheckConstraint(
             "(state = 'approved') <= (ends_at IS NOT NULL)", name=op.f("ck_mailbox_approvals_ends_at")
@@ -99,16 +94,16 @@ def _tables() -> None:
         )
     op.create_table(
         "admin_sightings",
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("object_id", sa.UUID(), nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("object_id", UUID, nullable=False),
         Column("seen_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "object_id", name=op.f("pk_admin_sightings")),
     )
     op.create_table(
         "mailbox_assistants",
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("mailbox_id", sa.UUID(), nullable=False),
-        Column("assistant_id", sa.UUID(), nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("mailbox_id", UUID, nullable=False),
+        Column("assistant_id", UUID, nullable=False),
         Column("named_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "mailbox_id", name=op.f("pk_mailbox_assistants")),
     )

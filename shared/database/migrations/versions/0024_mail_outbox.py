@@ -4,14 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
+from shared.database.migrations.columns import INTEGER, TEXT, TIME, UUID, flag, timestamps
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0024"
 down_revision = "0023"
 branch_labels = depends_on = None
 
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 TABLE = "mail_outbox"
 
 
@@ -19,22 +18,21 @@ def upgrade() -> None:
     """Make the outbox."""
     op.create_table(
         TABLE,
-        Column("id", sa.UUID(), nullable=False),
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("person_id", sa.UUID(), nullable=False),
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("person_id", UUID, nullable=False),
         Column("key", TEXT, nullable=False),
         Column("resource_type", TEXT, nullable=False),
-        Column("resource_id", sa.UUID(), nullable=False),
+        Column("resource_id", UUID, nullable=False),
         Column("subject", TEXT, nullable=False),
         Column("body", TEXT, nullable=False),
         Column("state", TEXT, nullable=False),
-        Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        Column("uncertain", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        Column("attempts", INTEGER, server_default=sa.text("0"), nullable=False),
+        flag("uncertain"),
         Column("next_attempt_at", TIME, nullable=False),
         Column("error_code", TEXT),
         Column("sent_at", TIME),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
-        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        *timestamps(),
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_mail_outbox_attempts")),
         sa.CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name=op.f("ck_mail_outbox_sent_at")),
         sa.CheckConstraint(

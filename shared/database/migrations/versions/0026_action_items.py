@@ -3,16 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
-from sqlalchemy.dialects import postgresql
 
+from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0026"
 down_revision = "0025"
 branch_labels = depends_on = None
 
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 _ANSWERS = (
     "('one_meeting', 'two_meetings', 'new_one_only', 'took_place', 'was_postponed', "
     "'keep_archived', 'take_series')"
@@ -45,10 +43,10 @@ def _action_items() -> None:
     table = "action_items"
     op.create_table(
         table,
-        Column("id", sa.UUID(), nullable=False),
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("owner_id", sa.UUID(), nullable=False),
-        Column("configuration_id", sa.UUID(), nullable=False),
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("configuration_id", UUID, nullable=False),
         Column("kind", TEXT, nullable=False),
         Column("question", TEXT, nullable=False),
         Column("status", TEXT, nullable=False),
@@ -66,10 +64,8 @@ def _action_items() -> None:
         Column("carried_out_at", TIME),
         Column("remind_at", TIME),
         Column("reminders_sent", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
-        Column("log", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
-        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("log", JSONB, server_default=sa.text("'[]'"), nullable=False),
+        *versioned(),
         _check(table, "kind", "kind IN ('same_meeting', 'series_reset')"),
         _check(table, "question", "question IN ('likely_same', 'moved_on', 'series_changed')"),
         _check(table, "status", "status IN ('open', 'answered', 'expired', 'closed')"),
@@ -104,17 +100,17 @@ def _events() -> None:
     table = "action_item_events"
     op.create_table(
         table,
-        Column("item_id", sa.UUID(), nullable=False),
+        Column("item_id", UUID, nullable=False),
         Column("source_key", TEXT, nullable=False),
         Column("side", TEXT, nullable=False),
-        Column("configuration_id", sa.UUID(), nullable=False),
-        Column("archived_event_id", sa.UUID()),
-        Column("origin_mailbox_id", sa.UUID()),
+        Column("configuration_id", UUID, nullable=False),
+        Column("archived_event_id", UUID),
+        Column("origin_mailbox_id", UUID),
         Column("source_id", TEXT, nullable=False),
         Column("revision", TEXT, nullable=False),
         Column("start_at", TIME, nullable=False),
         Column("end_at", TIME, nullable=False),
-        Column("record", postgresql.JSONB()),
+        Column("record", JSONB),
         _check(table, "side", "side IN ('archived', 'new')"),
         _check(table, "archived_event_id", "(side = 'archived') <= (archived_event_id IS NOT NULL)"),
         sa.ForeignKeyConstraint(

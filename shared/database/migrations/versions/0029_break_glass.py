@@ -4,14 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
+from shared.database.migrations.columns import TEXT, TIME, UUID, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0029"
 down_revision = "0028"
 branch_labels = depends_on = None
 
-TEXT = sa.Text()
-TIME = sa.DateTime(timezone=True)
 TABLE = "break_glass_accesses"
 _CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
 _MORE_CLASSES = (
@@ -25,18 +24,16 @@ def upgrade() -> None:
     """Create the table, and let notifications and exports refer to it."""
     op.create_table(
         TABLE,
-        Column("id", sa.UUID(), nullable=False),
-        Column("tenant_id", sa.UUID(), nullable=False),
-        Column("owner_id", sa.UUID(), nullable=False),
-        Column("admin_id", sa.UUID(), nullable=False),
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("admin_id", UUID, nullable=False),
         Column("reason", TEXT, nullable=False),
         Column("opened_at", TIME, nullable=False),
         Column("ends_at", TIME, nullable=False),
         Column("closed_at", TIME),
         Column("closed_by", TEXT),
-        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
-        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        *versioned(),
         sa.CheckConstraint("ends_at > opened_at", name=op.f("ck_break_glass_accesses_ends_at")),
         sa.CheckConstraint(
             "(closed_at IS NULL) = (closed_by IS NULL)", name=op.f("ck_break_glass_accesses_closed_by")
@@ -54,7 +51,7 @@ def upgrade() -> None:
         ["tenant_id", "admin_id", "ends_at"],
         postgresql_where=sa.text("closed_at IS NULL"),
     )
-    op.add_column("user_exports", Column("break_glass_id", sa.UUID()))
+    op.add_column("user_exports", Column("break_glass_id", UUID))
     op.create_foreign_key(
         op.f("fk_user_exports_break_glass_id"), "user_exports", TABLE, ["break_glass_id"], ["id"]
     )
