@@ -57,7 +57,7 @@ def _users() -> None:
         Column("display_name", TEXT, nullable=False),
         Column("active", FLAG, server_default=sa.text("true"), nullable=False),
         *versioned(),
-        sa.UniqueConstraint("tenant_id", "object_id", name=op.f("uq_users_tenant_id_object_id")),
+        sa.UniqueConstraint("tenant_id", "object_id"),
     )
     op.create_index("ix_users_tenant_id_created_at_id", "users", ["tenant_id", "created_at", "id"])
     op.create_index(
@@ -86,17 +86,13 @@ def _archive_configurations() -> None:
         Column("archived_until", TIME),
         Column("lookback_days", INTEGER, server_default=sa.text("7"), nullable=False),
         *versioned(),
-        sa.CheckConstraint(
-            "purpose IN ('general', 'timesheet')", name=op.f("ck_archive_configurations_purpose")
-        ),
+        sa.CheckConstraint("purpose IN ('general', 'timesheet')", name="purpose"),
         sa.CheckConstraint(
             "(source_mailbox_id, source_calendar_id) <> (archive_mailbox_id, archive_calendar_id)",
-            name=op.f("ck_archive_configurations_source_is_not_archive"),
+            name="source_is_not_archive",
         ),
-        sa.CheckConstraint(
-            "lookback_days BETWEEN 0 AND 60", name=op.f("ck_archive_configurations_lookback_days")
-        ),
-        sa.UniqueConstraint("owner_id", "name", name=op.f("uq_archive_configurations_owner_id_name")),
+        sa.CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
+        sa.UniqueConstraint("owner_id", "name"),
     )
     op.create_index(
         "ix_archive_configurations_tenant_id_created_at_id",
@@ -125,7 +121,7 @@ def _jobs() -> None:
         flag("paused"),
         Column("consecutive_failures", INTEGER, server_default=sa.text("0"), nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
-        sa.UniqueConstraint("configuration_id", name=op.f("uq_jobs_configuration_id")),
+        sa.UniqueConstraint("configuration_id"),
     )
     op.create_index("ix_jobs_next_run_at", "jobs", ["next_run_at"], postgresql_where=sa.text("NOT paused"))
     op.create_index(op.f("ix_jobs_owner_id"), "jobs", ["owner_id"])
@@ -157,16 +153,13 @@ def _archive_runs() -> None:
         Column("dispatched_at", TIME),
         Column("started_at", TIME),
         Column("finished_at", TIME),
+        sa.CheckConstraint("kind IN ('retry', 'nightly', 'manual', 'backfill')", name="kind"),
+        sa.CheckConstraint("mode IN ('normal', 'replace')", name="mode"),
         sa.CheckConstraint(
-            "kind IN ('retry', 'nightly', 'manual', 'backfill')", name=op.f("ck_archive_runs_kind")
+            "state IN ('queued', 'running', 'completed', 'completed_with_errors', 'cancelled')", name="state"
         ),
-        sa.CheckConstraint("mode IN ('normal', 'replace')", name=op.f("ck_archive_runs_mode")),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'completed', 'completed_with_errors', 'cancelled')",
-            name=op.f("ck_archive_runs_state"),
-        ),
-        sa.CheckConstraint("window_start < window_end", name=op.f("ck_archive_runs_window")),
-        sa.UniqueConstraint("job_id", "scheduled_for", name=op.f("uq_archive_runs_job_id_scheduled_for")),
+        sa.CheckConstraint("window_start < window_end", name="window"),
+        sa.UniqueConstraint("job_id", "scheduled_for"),
     )
     op.create_index(
         "ix_archive_runs_configuration_id_created_at_id",
@@ -213,13 +206,10 @@ def _archived_events() -> None:
         Column("pending_since", TIME),
         *timestamps(),
         sa.CheckConstraint(
-            "state IN ('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted')",
-            name=op.f("ck_archived_events_state"),
+            "state IN ('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted')", name="state"
         ),
-        sa.CheckConstraint("generation >= 0", name=op.f("ck_archived_events_generation")),
-        sa.UniqueConstraint(
-            "configuration_id", "source_key", name=op.f("uq_archived_events_configuration_id_source_key")
-        ),
+        sa.CheckConstraint("generation >= 0", name="generation"),
+        sa.UniqueConstraint("configuration_id", "source_key"),
     )
     op.create_index(
         "ix_archived_events_configuration_id_ical_uid", "archived_events", ["configuration_id", "ical_uid"]
@@ -259,12 +249,12 @@ def _archive_operations() -> None:
         Column("finished_at", TIME),
         Column("error_code", TEXT),
         Column("error_detail", TEXT),
-        sa.CheckConstraint("action IN ('create', 'update')", name=op.f("ck_archive_operations_action")),
+        sa.CheckConstraint("action IN ('create', 'update')", name="action"),
         sa.CheckConstraint(
             "state IN ('draft', 'planned', 'sent', 'done', 'failed', 'cancelled', 'conflict', 'locked')",
-            name=op.f("ck_archive_operations_state"),
+            name="state",
         ),
-        sa.UniqueConstraint("run_id", "source_key", name=op.f("uq_archive_operations_run_id_source_key")),
+        sa.UniqueConstraint("run_id", "source_key"),
     )
     op.create_index(
         op.f("ix_archive_operations_archived_event_id"), "archive_operations", ["archived_event_id"]
@@ -311,9 +301,9 @@ def _appointments() -> None:
         Column("source_deleted_at", TIME),
         Column("revision", TEXT, nullable=False),
         *timestamps(),
-        sa.CheckConstraint("attachment_count >= 0", name=op.f("ck_appointments_attachment_count")),
-        sa.CheckConstraint("start_at <= end_at", name=op.f("ck_appointments_interval")),
-        sa.UniqueConstraint("archived_event_id", name=op.f("uq_appointments_archived_event_id")),
+        sa.CheckConstraint("attachment_count >= 0", name="attachment_count"),
+        sa.CheckConstraint("start_at <= end_at", name="interval"),
+        sa.UniqueConstraint("archived_event_id"),
     )
     op.create_index(op.f("ix_appointments_configuration_id"), "appointments", ["configuration_id"])
     op.create_index("ix_appointments_owner_id_start_at_id", "appointments", ["owner_id", "start_at", "id"])
@@ -346,7 +336,7 @@ def _audit_entries() -> None:
         Column("parent_correlation_id", TEXT),
         Column("source_ip", TEXT),
         Column("changes", JSONB, nullable=False),
-        sa.CheckConstraint("outcome IN ('success', 'failure')", name=op.f("ck_audit_entries_outcome")),
+        sa.CheckConstraint("outcome IN ('success', 'failure')", name="outcome"),
     )
     op.create_index("ix_audit_entries_correlation_id", "audit_entries", ["correlation_id"])
     op.create_index(

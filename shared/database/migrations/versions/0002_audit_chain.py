@@ -21,9 +21,9 @@ def upgrade() -> None:
         Column("audit_id", UUID, nullable=False),
         Column("previous_hash", TEXT, nullable=False),
         Column("hash", TEXT, nullable=False),
-        sa.CheckConstraint("position >= 1", name=op.f("ck_audit_seals_position")),
-        sa.PrimaryKeyConstraint("tenant_id", "position", name=op.f("pk_audit_seals")),
-        sa.UniqueConstraint("audit_id", name=op.f("uq_audit_seals_audit_id")),
+        sa.CheckConstraint("position >= 1", name="position"),
+        sa.PrimaryKeyConstraint("tenant_id", "position"),
+        sa.UniqueConstraint("audit_id"),
     )
     for column in ("on_behalf_of", "resource_id"):
         op.create_index(

@@ -33,11 +33,8 @@ def _idempotency_keys() -> None:
         Column("headers", JSONB, server_default=sa.text("'{}'"), nullable=False),
         Column("body", sa.LargeBinary()),
         Column("created_at", TIME, server_default=NOW, nullable=False),
-        sa.CheckConstraint("octet_length(body) <= 65536", name=op.f("ck_idempotency_keys_body")),
-        sa.UniqueConstraint(
-            *("tenant_id", "caller", "operation", "key"),
-            name=op.f("uq_idempotency_keys_tenant_id_caller_operation_key"),
-        ),
+        sa.CheckConstraint("octet_length(body) <= 65536", name="body"),
+        sa.UniqueConstraint("tenant_id", "caller", "operation", "key"),
     )
     op.create_index(op.f("ix_idempotency_keys_owner_id"), "idempotency_keys", ["owner_id"])
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])

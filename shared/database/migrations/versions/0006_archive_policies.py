@@ -92,12 +92,10 @@ def _overlap_groups() -> None:
         *versioned(),
         sa.CheckConstraint(
             "status IN ('recorded', 'resolved', 'flagged', 'settled', 'expired', 'closed', 'merged')",
-            name=op.f("ck_overlap_groups_status"),
+            name="status",
         ),
-        sa.CheckConstraint("start_at <= end_at", name=op.f("ck_overlap_groups_interval")),
-        sa.CheckConstraint(
-            "(status = 'merged') = (merged_into IS NOT NULL)", name=op.f("ck_overlap_groups_merged_into")
-        ),
+        sa.CheckConstraint("start_at <= end_at", name="interval"),
+        sa.CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into"),
     )
     op.create_index(op.f("ix_overlap_groups_merged_into"), "overlap_groups", ["merged_into"])
     op.create_index(
@@ -133,10 +131,8 @@ def _overlap_members() -> None:
         Column("kept", FLAG),
         flag("departed"),
         Column("record", JSONB),
-        sa.CheckConstraint(
-            "verdict IN ('kept', 'dropped', 'flagged')", name=op.f("ck_overlap_members_verdict")
-        ),
-        sa.PrimaryKeyConstraint("group_id", "source_key", name=op.f("pk_overlap_members")),
+        sa.CheckConstraint("verdict IN ('kept', 'dropped', 'flagged')", name="verdict"),
+        sa.PrimaryKeyConstraint("group_id", "source_key"),
     )
     op.create_index(
         "ix_overlap_members_configuration_id_source_key",
@@ -170,9 +166,7 @@ def _period_locks() -> None:
         Column("locked_by", TEXT, nullable=False),
         Column("reopened_at", TIME),
         Column("reopened_by", TEXT),
-        sa.CheckConstraint(
-            "NOT isempty(period) AND lower(period) IS NOT NULL", name=op.f("ck_period_locks_period")
-        ),
+        sa.CheckConstraint("NOT isempty(period) AND lower(period) IS NOT NULL", name="period"),
         postgresql.ExcludeConstraint(
             ("owner_id", "="),
             ("customer_key", "="),

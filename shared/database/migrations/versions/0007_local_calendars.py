@@ -29,7 +29,7 @@ def _local_calendars() -> None:
         Column("name", TEXT, nullable=False),
         Column("name_key", TEXT, nullable=False),
         *versioned(),
-        sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_calendars_owner_id_name_key")),
+        sa.UniqueConstraint("owner_id", "name_key"),
     )
     op.create_index("ix_local_calendars_tenant_id_mailbox_id", "local_calendars", ["tenant_id", "mailbox_id"])
 
@@ -51,22 +51,16 @@ def _local_events() -> None:
         Column("categories", TEXTS, nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("show_as", "importance", "sensitivity")),
         *versioned(),
-        sa.CheckConstraint("start_at <= end_at", name=op.f("ck_local_events_interval")),
-        sa.CheckConstraint("body_type IN ('text', 'html')", name=op.f("ck_local_events_body_type")),
+        sa.CheckConstraint("start_at <= end_at", name="interval"),
+        sa.CheckConstraint("body_type IN ('text', 'html')", name="body_type"),
         sa.CheckConstraint(
-            "show_as IN ('free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown')",
-            name=op.f("ck_local_events_show_as"),
+            "show_as IN ('free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown')", name="show_as"
         ),
+        sa.CheckConstraint("importance IN ('low', 'normal', 'high')", name="importance"),
         sa.CheckConstraint(
-            "importance IN ('low', 'normal', 'high')", name=op.f("ck_local_events_importance")
+            "sensitivity IN ('normal', 'personal', 'private', 'confidential')", name="sensitivity"
         ),
-        sa.CheckConstraint(
-            "sensitivity IN ('normal', 'personal', 'private', 'confidential')",
-            name=op.f("ck_local_events_sensitivity"),
-        ),
-        sa.UniqueConstraint(
-            "calendar_id", "transaction_id", name=op.f("uq_local_events_calendar_id_transaction_id")
-        ),
+        sa.UniqueConstraint("calendar_id", "transaction_id"),
     )
     op.create_index(op.f("ix_local_events_owner_id"), "local_events", ["owner_id"])
     op.create_index(

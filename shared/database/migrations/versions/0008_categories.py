@@ -22,10 +22,8 @@ def upgrade() -> None:
         Column("name_key", TEXT, nullable=False),
         Column("color", TEXT, nullable=False),
         *versioned(),
-        sa.CheckConstraint(
-            "color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name=op.f("ck_local_categories_color")
-        ),
-        sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_categories_owner_id_name_key")),
+        sa.CheckConstraint("color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name="color"),
+        sa.UniqueConstraint("owner_id", "name_key"),
     )
     op.create_table(
         "category_rules",
@@ -37,12 +35,7 @@ def upgrade() -> None:
         Column("category", TEXT, nullable=False),
         Column("auto_apply", FLAG, nullable=False),
         *versioned(),
-        sa.CheckConstraint(
-            "relation IN ('series', 'subject', 'domain', 'location')", name=op.f("ck_category_rules_relation")
-        ),
-        sa.UniqueConstraint(
-            *("owner_id", "relation", "match_key"),
-            name=op.f("uq_category_rules_owner_id_relation_match_key"),
-        ),
+        sa.CheckConstraint("relation IN ('series', 'subject', 'domain', 'location')", name="relation"),
+        sa.UniqueConstraint("owner_id", "relation", "match_key"),
     )
     grants.grant_to_app_user(grants.READ_AND_WRITE, "local_categories", "category_rules")

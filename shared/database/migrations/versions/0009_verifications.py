@@ -58,9 +58,9 @@ def _verifications() -> None:
         "verifications",
         Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
-        Column("job_id", UUID),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("job_id", UUID, sa.ForeignKey("jobs.id")),
         Column("scheduled_for", TIME),
         *(Column(name, TIME, nullable=False) for name in ("window_start", "window_end", "compared_until")),
         Column("state", TEXT, nullable=False),
@@ -80,14 +80,10 @@ def _verifications() -> None:
         ),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         *(Column(name, TIME) for name in ("dispatched_at", "started_at", "finished_at")),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'completed', 'failed')", name=op.f("ck_verifications_state")
-        ),
-        sa.CheckConstraint("window_start < window_end", name=op.f("ck_verifications_window")),
-        sa.CheckConstraint("progress BETWEEN 0 AND 100", name=op.f("ck_verifications_progress")),
-        *_references("verifications", owner_id="users", configuration_id="archive_configurations"),
-        *_references("verifications", job_id="jobs"),
-        sa.UniqueConstraint("job_id", "scheduled_for", name=op.f("uq_verifications_job_id_scheduled_for")),
+        sa.CheckConstraint("state IN ('queued', 'running', 'completed', 'failed')", name="state"),
+        sa.CheckConstraint("window_start < window_end", name="window"),
+        sa.CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+        sa.UniqueConstraint("job_id", "scheduled_for"),
     )
     op.create_index(op.f("ix_verifications_owner_id"), "verifications", ["owner_id"])
     op.create_index(
@@ -108,37 +104,31 @@ def _findings() -> None:
     table = "verification_findings"
     op.create_table(
         table,
-        *(Column(name, UUID, nullable=False) for name in ("id", "verification_id", "owner_id")),
-        Column("configuration_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("verification_id", UUID, sa.ForeignKey("verifications.id"), nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("stretch", TIME, nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("kind", "reason", "subject")),
-        Column("archived_event_id", UUID),
+        Column("archived_event_id", UUID, sa.ForeignKey("archived_events.id")),
         *(Column(name, TEXT) for name in ("source_key", "copy_id")),
         Column("starts_at", TIME, nullable=False),
         Column("detail", JSONB, server_default=sa.text("'{}'"), nullable=False),
         Column("state", TEXT, nullable=False),
-        Column("run_id", UUID),
+        Column("run_id", UUID, sa.ForeignKey("archive_runs.id")),
         Column("found_at", TIME, nullable=False),
         Column("resolved_at", TIME),
         Column("resolved_by", TEXT),
         sa.CheckConstraint(
-            "kind IN ('missing', 'doubled', 'edited', 'unknown', 'source_changed')",
-            name=op.f(f"ck_{table}_kind"),
+            "kind IN ('missing', 'doubled', 'edited', 'unknown', 'source_changed')", name="kind"
         ),
         sa.CheckConstraint(
             "reason IN ('copy_gone', 'not_archived', 'not_written', 'several_copies', 'content_differs', "
             "'copy_replaced', 'foreign', 'key_not_in_record', 'revision_differs', 'source_gone')",
-            name=op.f(f"ck_{table}_reason"),
+            name="reason",
         ),
-        sa.CheckConstraint(
-            "state IN ('open', 'putting_back', 'put_back', 'adopted')", name=op.f(f"ck_{table}_state")
-        ),
-        *_references(table, verification_id="verifications", owner_id="users", run_id="archive_runs"),
-        *_references(table, configuration_id="archive_configurations", archived_event_id="archived_events"),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-        sa.UniqueConstraint(
-            *("verification_id", "kind", "subject"), name=op.f(f"uq_{table}_verification_id_kind_subject")
-        ),
+        sa.CheckConstraint("state IN ('open', 'putting_back', 'put_back', 'adopted')", name="state"),
+        sa.UniqueConstraint("verification_id", "kind", "subject"),
     )
     for name in ("owner_id", "archived_event_id", "configuration_id"):
         op.create_index(f"ix_{table}_{name}", table, [name])
@@ -149,44 +139,33 @@ def _findings() -> None:
 def _items() -> None:
     op.create_table(
         "verification_items",
-        Column("verification_id", UUID, nullable=False),
+        Column("verification_id", UUID, sa.ForeignKey("verifications.id"), nullable=False),
         *(Column(name, TEXT, nullable=False) for name in ("side", "key", "reference", "revision")),
         Column("starts_at", TIME, nullable=False),
         Column("owned", FLAG, nullable=False),
-        sa.CheckConstraint("side IN ('source', 'copy')", name=op.f("ck_verification_items_side")),
-        *_references("verification_items", verification_id="verifications"),
-        sa.PrimaryKeyConstraint(
-            *("verification_id", "side", "key", "reference"), name=op.f("pk_verification_items")
-        ),
+        sa.CheckConstraint("side IN ('source', 'copy')", name="side"),
+        sa.PrimaryKeyConstraint("verification_id", "side", "key", "reference"),
     )
 
 
 def _backfills() -> None:
     op.create_table(
         "backfills",
-        *(Column(name, UUID, nullable=False) for name in ("id", "tenant_id", "owner_id")),
-        Column("configuration_id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         *(Column(name, TIME, nullable=False) for name in ("range_start", "range_end", "done_until")),
         Column("state", TEXT, nullable=False),
-        Column("run_id", UUID),
+        Column("run_id", UUID, sa.ForeignKey("archive_runs.id")),
         Column("reason", TEXT),
         Column("requested_by", TEXT, nullable=False),
         *timestamps(),
         Column("finished_at", TIME),
-        sa.CheckConstraint("state IN ('active', 'completed')", name=op.f("ck_backfills_state")),
-        sa.CheckConstraint("range_start <= done_until", name=op.f("ck_backfills_done_until")),
-        sa.CheckConstraint("range_start <= range_end", name=op.f("ck_backfills_range")),
-        *_references("backfills", owner_id="users", configuration_id="archive_configurations"),
-        *_references("backfills", run_id="archive_runs"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
-        sa.UniqueConstraint("configuration_id", name=op.f("uq_backfills_configuration_id")),
+        sa.CheckConstraint("state IN ('active', 'completed')", name="state"),
+        sa.CheckConstraint("range_start <= done_until", name="done_until"),
+        sa.CheckConstraint("range_start <= range_end", name="range"),
+        sa.UniqueConstraint("configuration_id"),
     )
     for name in ("owner_id", "run_id"):
         op.create_index(f"ix_backfills_{name}", "backfills", [name])
-
-
-def _references(table: str, **columns: str) -> list[sa.ForeignKeyConstraint]:
-    return [
-        sa.ForeignKeyConstraint([column], [f"{other}.id"], name=op.f(f"fk_{table}_{column}"))
-        for column, other in columns.items()
-    ]

@@ -40,9 +40,7 @@ def _exports() -> None:
         Column("dispatched_at", TIME),
         Column("finished_at", TIME),
         Column("expires_at", TIME),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'ready', 'failed')", name=op.f("ck_user_exports_state")
-        ),
+        sa.CheckConstraint("state IN ('queued', 'running', 'ready', 'failed')", name="state"),
     )
     op.create_index(
         "ix_user_exports_owner_id_created_at_id", "user_exports", ["owner_id", "created_at", "id"]
@@ -77,10 +75,9 @@ def _erasures() -> None:
         Column("dispatched_at", TIME),
         Column("finished_at", TIME),
         sa.CheckConstraint(
-            "state IN ('requested', 'withdrawn', 'erasing', 'failed', 'completed')",
-            name=op.f("ck_user_erasures_state"),
+            "state IN ('requested', 'withdrawn', 'erasing', 'failed', 'completed')", name="state"
         ),
-        sa.CheckConstraint(f"step IN ({steps})", name=op.f("ck_user_erasures_step")),
+        sa.CheckConstraint(f"step IN ({steps})", name="step"),
     )
     op.create_index(
         "ix_user_erasures_tenant_id_created_at_id", "user_erasures", ["tenant_id", "created_at", "id"]

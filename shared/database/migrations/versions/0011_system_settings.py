@@ -55,7 +55,7 @@ def _invitations() -> None:
         Column("expires_at", TIME, nullable=False),
         Column("created_at", TIME, server_default=NOW, nullable=False),
         Column("closed_at", TIME),
-        sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name=op.f("ck_invitations_state")),
+        sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name="state"),
     )
     op.create_index(op.f("ix_invitations_user_id"), "invitations", ["user_id"])
     op.create_index(

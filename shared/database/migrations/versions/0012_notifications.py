@@ -48,10 +48,8 @@ def _notifications() -> None:
         Column("resource_id", UUID, nullable=False),
         *versioned(),
         Column("read_at", TIME),
-        *(sa.CheckConstraint(rule, name=op.f(f"ck_notifications_{name}")) for name, rule in _CHECKS.items()),
-        sa.UniqueConstraint(
-            "owner_id", "transaction_id", name=op.f("uq_notifications_owner_id_transaction_id")
-        ),
+        *(sa.CheckConstraint(rule, name=name) for name, rule in _CHECKS.items()),
+        sa.UniqueConstraint("owner_id", "transaction_id"),
     )
     op.create_index(
         "ix_notifications_owner_id_created_at_id", "notifications", ["owner_id", "created_at", "id"]

@@ -67,13 +67,11 @@ def _tables() -> None:
         Column("objected_by", TEXT),
         Column("objected_at", TIME),
         *versioned(),
-        sa.CheckConstraint("days BETWEEN 1 AND 365", name=op.f("ck_mailbox_approvals_days")),
-        sa.CheckConstraint(
-            "(state = 'approved') <= (ends_at IS NOT NULL)", name=op.f("ck_mailbox_approvals_ends_at")
-        ),
+        sa.CheckConstraint("days BETWEEN 1 AND 365", name="days"),
+        sa.CheckConstraint("(state = 'approved') <= (ends_at IS NOT NULL)", name="ends_at"),
         sa.CheckConstraint(
             "state IN ('requested', 'approved', 'objected', 'refused', 'withdrawn', 'lapsed', 'ended')",
-            name=op.f("ck_mailbox_approvals_state"),
+            name="state",
         ),
     )
     for column in ("configuration_id", "owner_id", "person_id"):
@@ -97,7 +95,7 @@ def _tables() -> None:
         Column("tenant_id", UUID, nullable=False),
         Column("object_id", UUID, nullable=False),
         Column("seen_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "object_id", name=op.f("pk_admin_sightings")),
+        sa.PrimaryKeyConstraint("tenant_id", "object_id"),
     )
     op.create_table(
         "mailbox_assistants",
@@ -105,7 +103,7 @@ def _tables() -> None:
         Column("mailbox_id", UUID, nullable=False),
         Column("assistant_id", UUID, nullable=False),
         Column("named_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "mailbox_id", name=op.f("pk_mailbox_assistants")),
+        sa.PrimaryKeyConstraint("tenant_id", "mailbox_id"),
     )
     op.create_index(op.f("ix_mailbox_assistants_assistant_id"), "mailbox_assistants", ["assistant_id"])
     grant_to_app_user(READ_AND_WRITE, "mailbox_approvals", "admin_sightings", "mailbox_assistants")

@@ -18,7 +18,7 @@ def upgrade() -> None:
     """Make the outbox."""
     op.create_table(
         TABLE,
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
         Column("person_id", UUID, nullable=False),
         Column("key", TEXT, nullable=False),
@@ -33,13 +33,10 @@ def upgrade() -> None:
         Column("error_code", TEXT),
         Column("sent_at", TIME),
         *timestamps(),
-        sa.CheckConstraint("attempts >= 0", name=op.f("ck_mail_outbox_attempts")),
-        sa.CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name=op.f("ck_mail_outbox_sent_at")),
-        sa.CheckConstraint(
-            "state IN ('waiting', 'sending', 'sent', 'dead')", name=op.f("ck_mail_outbox_state")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_outbox")),
-        sa.UniqueConstraint("tenant_id", "key", name=op.f("uq_mail_outbox_tenant_id_key")),
+        sa.CheckConstraint("attempts >= 0", name="attempts"),
+        sa.CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        sa.CheckConstraint("state IN ('waiting', 'sending', 'sent', 'dead')", name="state"),
+        sa.UniqueConstraint("tenant_id", "key"),
     )
     for columns, name, where in (
         (["next_attempt_at"], "ix_mail_outbox_due", sa.text("state IN ('waiting', 'sending')")),

@@ -43,10 +43,10 @@ def _action_items() -> None:
     table = "action_items"
     op.create_table(
         table,
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
         Column("kind", TEXT, nullable=False),
         Column("question", TEXT, nullable=False),
         Column("status", TEXT, nullable=False),
@@ -66,21 +66,14 @@ def _action_items() -> None:
         Column("reminders_sent", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         Column("log", JSONB, server_default=sa.text("'[]'"), nullable=False),
         *versioned(),
-        _check(table, "kind", "kind IN ('same_meeting', 'series_reset')"),
-        _check(table, "question", "question IN ('likely_same', 'moved_on', 'series_changed')"),
-        _check(table, "status", "status IN ('open', 'answered', 'expired', 'closed')"),
-        _check(table, "answer", f"answer IN {_ANSWERS}"),
-        _check(table, "proposal", f"proposal IN {_ANSWERS}"),
-        _check(table, "closed_reason", "closed_reason IN ('settled_itself', 'source_taken')"),
-        _check(table, "reminders_sent", "reminders_sent BETWEEN 0 AND 3"),
-        _check(table, "interval", "start_at <= end_at"),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_action_items_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_action_items_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_action_items")),
+        sa.CheckConstraint("kind IN ('same_meeting', 'series_reset')", name="kind"),
+        sa.CheckConstraint("question IN ('likely_same', 'moved_on', 'series_changed')", name="question"),
+        sa.CheckConstraint("status IN ('open', 'answered', 'expired', 'closed')", name="status"),
+        sa.CheckConstraint(f"answer IN {_ANSWERS}", name="answer"),
+        sa.CheckConstraint(f"proposal IN {_ANSWERS}", name="proposal"),
+        sa.CheckConstraint("closed_reason IN ('settled_itself', 'source_taken')", name="closed_reason"),
+        sa.CheckConstraint("reminders_sent BETWEEN 0 AND 3", name="reminders_sent"),
+        sa.CheckConstraint("start_at <= end_at", name="interval"),
     )
     op.create_index("ix_action_items_owner_id_opened_at_id", table, ["owner_id", "opened_at", "id"])
     op.create_index("ix_action_items_configuration_id_status", table, ["configuration_id", "status"])
@@ -100,33 +93,22 @@ def _events() -> None:
     table = "action_item_events"
     op.create_table(
         table,
-        Column("item_id", UUID, nullable=False),
+        Column("item_id", UUID, sa.ForeignKey("action_items.id", ondelete="CASCADE"), nullable=False),
         Column("source_key", TEXT, nullable=False),
         Column("side", TEXT, nullable=False),
-        Column("configuration_id", UUID, nullable=False),
-        Column("archived_event_id", UUID),
+        Column("configuration_id", UUID, sa.ForeignKey("archive_configurations.id"), nullable=False),
+        Column("archived_event_id", UUID, sa.ForeignKey("archived_events.id")),
         Column("origin_mailbox_id", UUID),
         Column("source_id", TEXT, nullable=False),
         Column("revision", TEXT, nullable=False),
         Column("start_at", TIME, nullable=False),
         Column("end_at", TIME, nullable=False),
         Column("record", JSONB),
-        _check(table, "side", "side IN ('archived', 'new')"),
-        _check(table, "archived_event_id", "(side = 'archived') <= (archived_event_id IS NOT NULL)"),
-        sa.ForeignKeyConstraint(
-            ["item_id"], ["action_items.id"], name=op.f("fk_action_item_events_item_id"), ondelete="CASCADE"
+        sa.CheckConstraint("side IN ('archived', 'new')", name="side"),
+        sa.CheckConstraint(
+            "(side = 'archived') <= (archived_event_id IS NOT NULL)", name="archived_event_id"
         ),
-        sa.ForeignKeyConstraint(
-            ["configuration_id"],
-            ["archive_configurations.id"],
-            name=op.f("fk_action_item_events_configuration_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["archived_event_id"],
-            ["archived_events.id"],
-            name=op.f("fk_action_item_events_archived_event_id"),
-        ),
-        sa.PrimaryKeyConstraint("item_id", "source_key", "side", name=op.f("pk_action_item_events")),
+        sa.PrimaryKeyConstraint("item_id", "source_key", "side"),
     )
     op.create_index(
         "ix_action_item_events_configuration_id_source_key", table, ["configuration_id", "source_key"]
@@ -136,7 +118,3 @@ def _events() -> None:
         CREATE TRIGGER record_origin BEFORE INSERT ON {table}
             FOR EACH ROW EXECUTE FUNCTION record_origin_of_archived()
     """)
-
-
-def _check(table: str, name: str, condition: str) -> sa.CheckConstraint:
-    return sa.CheckConstraint(condition, name=op.f(f"ck_{table}_{name}"))

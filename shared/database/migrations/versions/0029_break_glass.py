@@ -24,9 +24,9 @@ def upgrade() -> None:
     """Create the table, and let notifications and exports refer to it."""
     op.create_table(
         TABLE,
-        Column("id", UUID, nullable=False),
+        Column("id", UUID, primary_key=True),
         Column("tenant_id", UUID, nullable=False),
-        Column("owner_id", UUID, nullable=False),
+        Column("owner_id", UUID, sa.ForeignKey("users.id"), nullable=False),
         Column("admin_id", UUID, nullable=False),
         Column("reason", TEXT, nullable=False),
         Column("opened_at", TIME, nullable=False),
@@ -34,12 +34,8 @@ def upgrade() -> None:
         Column("closed_at", TIME),
         Column("closed_by", TEXT),
         *versioned(),
-        sa.CheckConstraint("ends_at > opened_at", name=op.f("ck_break_glass_accesses_ends_at")),
-        sa.CheckConstraint(
-            "(closed_at IS NULL) = (closed_by IS NULL)", name=op.f("ck_break_glass_accesses_closed_by")
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_break_glass_accesses_owner_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_break_glass_accesses")),
+        sa.CheckConstraint("ends_at > opened_at", name="ends_at"),
+        sa.CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by"),
     )
     op.create_index(op.f("ix_break_glass_accesses_owner_id"), TABLE, ["owner_id"])
     op.create_index(
