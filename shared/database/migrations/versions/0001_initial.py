@@ -59,7 +59,7 @@ def _users() -> None:
         *versioned(),
         sa.UniqueConstraint("tenant_id", "object_id"),
     )
-    op.create_index("ix_users_tenant_id_created_at_id", "users", ["tenant_id", "created_at", "id"])
+    op.create_index(None, "users", ["tenant_id", "created_at", "id"])
     op.create_index(
         "uq_users_tenant_id_address", "users", ["tenant_id", sa.literal_column("lower(address)")], unique=True
     )
@@ -94,11 +94,7 @@ def _archive_configurations() -> None:
         sa.CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
         sa.UniqueConstraint("owner_id", "name"),
     )
-    op.create_index(
-        "ix_archive_configurations_tenant_id_created_at_id",
-        "archive_configurations",
-        ["tenant_id", "created_at", "id"],
-    )
+    op.create_index(None, "archive_configurations", ["tenant_id", "created_at", "id"])
     op.create_index(
         "uq_archive_configurations_default",
         "archive_configurations",
@@ -123,8 +119,8 @@ def _jobs() -> None:
         Column("created_at", TIME, server_default=NOW, nullable=False),
         sa.UniqueConstraint("configuration_id"),
     )
-    op.create_index("ix_jobs_next_run_at", "jobs", ["next_run_at"], postgresql_where=sa.text("NOT paused"))
-    op.create_index(op.f("ix_jobs_owner_id"), "jobs", ["owner_id"])
+    op.create_index(None, "jobs", ["next_run_at"], postgresql_where=sa.text("NOT paused"))
+    op.create_index(None, "jobs", ["owner_id"])
 
 
 def _archive_runs() -> None:
@@ -161,14 +157,8 @@ def _archive_runs() -> None:
         sa.CheckConstraint("window_start < window_end", name="window"),
         sa.UniqueConstraint("job_id", "scheduled_for"),
     )
-    op.create_index(
-        "ix_archive_runs_configuration_id_created_at_id",
-        "archive_runs",
-        ["configuration_id", "created_at", "id"],
-    )
-    op.create_index(
-        "ix_archive_runs_owner_id_created_at_id", "archive_runs", ["owner_id", "created_at", "id"]
-    )
+    op.create_index(None, "archive_runs", ["configuration_id", "created_at", "id"])
+    op.create_index(None, "archive_runs", ["owner_id", "created_at", "id"])
     op.create_index(
         "uq_archive_runs_open_window",
         "archive_runs",
@@ -211,13 +201,9 @@ def _archived_events() -> None:
         sa.CheckConstraint("generation >= 0", name="generation"),
         sa.UniqueConstraint("configuration_id", "source_key"),
     )
-    op.create_index(
-        "ix_archived_events_configuration_id_ical_uid", "archived_events", ["configuration_id", "ical_uid"]
-    )
-    op.create_index(
-        "ix_archived_events_configuration_id_start_at", "archived_events", ["configuration_id", "start_at"]
-    )
-    op.create_index(op.f("ix_archived_events_owner_id"), "archived_events", ["owner_id"])
+    op.create_index(None, "archived_events", ["configuration_id", "ical_uid"])
+    op.create_index(None, "archived_events", ["configuration_id", "start_at"])
+    op.create_index(None, "archived_events", ["owner_id"])
     op.create_index(
         "ix_archived_events_pending",
         "archived_events",
@@ -256,13 +242,9 @@ def _archive_operations() -> None:
         ),
         sa.UniqueConstraint("run_id", "source_key"),
     )
-    op.create_index(
-        op.f("ix_archive_operations_archived_event_id"), "archive_operations", ["archived_event_id"]
-    )
-    op.create_index(op.f("ix_archive_operations_owner_id"), "archive_operations", ["owner_id"])
-    op.create_index(
-        "ix_archive_operations_run_id_state_position", "archive_operations", ["run_id", "state", "position"]
-    )
+    op.create_index(None, "archive_operations", ["archived_event_id"])
+    op.create_index(None, "archive_operations", ["owner_id"])
+    op.create_index(None, "archive_operations", ["run_id", "state", "position"])
     op.create_index(
         "uq_archive_operations_open",
         "archive_operations",
@@ -305,8 +287,8 @@ def _appointments() -> None:
         sa.CheckConstraint("start_at <= end_at", name="interval"),
         sa.UniqueConstraint("archived_event_id"),
     )
-    op.create_index(op.f("ix_appointments_configuration_id"), "appointments", ["configuration_id"])
-    op.create_index("ix_appointments_owner_id_start_at_id", "appointments", ["owner_id", "start_at", "id"])
+    op.create_index(None, "appointments", ["configuration_id"])
+    op.create_index(None, "appointments", ["owner_id", "start_at", "id"])
 
 
 def _mailbox_gates() -> None:
@@ -338,7 +320,5 @@ def _audit_entries() -> None:
         Column("changes", JSONB, nullable=False),
         sa.CheckConstraint("outcome IN ('success', 'failure')", name="outcome"),
     )
-    op.create_index("ix_audit_entries_correlation_id", "audit_entries", ["correlation_id"])
-    op.create_index(
-        "ix_audit_entries_tenant_id_occurred_at_id", "audit_entries", ["tenant_id", "occurred_at", "id"]
-    )
+    op.create_index(None, "audit_entries", ["correlation_id"])
+    op.create_index(None, "audit_entries", ["tenant_id", "occurred_at", "id"])

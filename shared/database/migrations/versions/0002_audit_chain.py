@@ -26,7 +26,5 @@ def upgrade() -> None:
         sa.UniqueConstraint("audit_id"),
     )
     for column in ("on_behalf_of", "resource_id"):
-        op.create_index(
-            f"ix_audit_entries_{column}_occurred_at_id", "audit_entries", [column, "occurred_at", "id"]
-        )
+        op.create_index(None, "audit_entries", [column, "occurred_at", "id"])
     grants.grant_to_app_user(grants.APPEND_ONLY, "audit_seals")

@@ -36,8 +36,8 @@ def _idempotency_keys() -> None:
         sa.CheckConstraint("octet_length(body) <= 65536", name="body"),
         sa.UniqueConstraint("tenant_id", "caller", "operation", "key"),
     )
-    op.create_index(op.f("ix_idempotency_keys_owner_id"), "idempotency_keys", ["owner_id"])
-    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    op.create_index(None, "idempotency_keys", ["owner_id"])
+    op.create_index(None, "idempotency_keys", ["created_at"])
 
 
 def _deleted_configurations() -> None:

@@ -97,24 +97,12 @@ def _overlap_groups() -> None:
         sa.CheckConstraint("start_at <= end_at", name="interval"),
         sa.CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into"),
     )
-    op.create_index(op.f("ix_overlap_groups_merged_into"), "overlap_groups", ["merged_into"])
+    op.create_index(None, "overlap_groups", ["merged_into"])
+    op.create_index(None, "overlap_groups", ["owner_id", "opened_at", "id"])
+    op.create_index(None, "overlap_groups", ["configuration_id", "status"])
+    op.create_index(None, "overlap_groups", ["expires_at"], postgresql_where=sa.text("status = 'flagged'"))
     op.create_index(
-        "ix_overlap_groups_owner_id_opened_at_id", "overlap_groups", ["owner_id", "opened_at", "id"]
-    )
-    op.create_index(
-        "ix_overlap_groups_configuration_id_status", "overlap_groups", ["configuration_id", "status"]
-    )
-    op.create_index(
-        "ix_overlap_groups_expires_at",
-        "overlap_groups",
-        ["expires_at"],
-        postgresql_where=sa.text("status = 'flagged'"),
-    )
-    op.create_index(
-        "ix_overlap_groups_archive_due_at",
-        "overlap_groups",
-        ["archive_due_at"],
-        postgresql_where=sa.text("archive_due_at IS NOT NULL"),
+        None, "overlap_groups", ["archive_due_at"], postgresql_where=sa.text("archive_due_at IS NOT NULL")
     )
 
 
@@ -134,11 +122,7 @@ def _overlap_members() -> None:
         sa.CheckConstraint("verdict IN ('kept', 'dropped', 'flagged')", name="verdict"),
         sa.PrimaryKeyConstraint("group_id", "source_key"),
     )
-    op.create_index(
-        "ix_overlap_members_configuration_id_source_key",
-        "overlap_members",
-        ["configuration_id", "source_key"],
-    )
+    op.create_index(None, "overlap_members", ["configuration_id", "source_key"])
     op.create_index(
         "ix_overlap_members_departed",
         "overlap_members",
@@ -176,4 +160,4 @@ def _period_locks() -> None:
             name=op.f("ex_period_locks_period"),
         ),
     )
-    op.create_index("ix_period_locks_owner_id_locked_at_id", "period_locks", ["owner_id", "locked_at", "id"])
+    op.create_index(None, "period_locks", ["owner_id", "locked_at", "id"])

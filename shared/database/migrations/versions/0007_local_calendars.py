@@ -31,7 +31,7 @@ def _local_calendars() -> None:
         *versioned(),
         sa.UniqueConstraint("owner_id", "name_key"),
     )
-    op.create_index("ix_local_calendars_tenant_id_mailbox_id", "local_calendars", ["tenant_id", "mailbox_id"])
+    op.create_index(None, "local_calendars", ["tenant_id", "mailbox_id"])
 
 
 def _local_events() -> None:
@@ -62,13 +62,7 @@ def _local_events() -> None:
         ),
         sa.UniqueConstraint("calendar_id", "transaction_id"),
     )
-    op.create_index(op.f("ix_local_events_owner_id"), "local_events", ["owner_id"])
-    op.create_index(
-        "ix_local_events_calendar_id_start_at_id", "local_events", ["calendar_id", "start_at", "id"]
-    )
-    op.create_index(
-        "ix_local_events_calendar_id_archive_key",
-        "local_events",
-        ["calendar_id", "archive_key"],
-        postgresql_where=sa.text("archive_key IS NOT NULL"),
-    )
+    op.create_index(None, "local_events", ["owner_id"])
+    op.create_index(None, "local_events", ["calendar_id", "start_at", "id"])
+    has_key = sa.text("archive_key IS NOT NULL")
+    op.create_index(None, "local_events", ["calendar_id", "archive_key"], postgresql_where=has_key)

@@ -19,7 +19,7 @@ def upgrade() -> None:
     _jobs()
     _runs()
     op.add_column("archive_configurations", Column("nightly_from", sa.Date()))
-    op.create_index("ix_archived_events_archive_key", "archived_events", ["archive_key"])
+    op.create_index(None, "archived_events", ["archive_key"])
     _verifications()
     _findings()
     _items()
@@ -85,7 +85,7 @@ def _verifications() -> None:
         sa.CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
         sa.UniqueConstraint("job_id", "scheduled_for"),
     )
-    op.create_index(op.f("ix_verifications_owner_id"), "verifications", ["owner_id"])
+    op.create_index(None, "verifications", ["owner_id"])
     op.create_index(
         "uq_verifications_open",
         "verifications",
@@ -93,11 +93,7 @@ def _verifications() -> None:
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
-    op.create_index(
-        "ix_verifications_configuration_id_created_at_id",
-        "verifications",
-        ["configuration_id", "created_at", "id"],
-    )
+    op.create_index(None, "verifications", ["configuration_id", "created_at", "id"])
 
 
 def _findings() -> None:
@@ -131,9 +127,9 @@ def _findings() -> None:
         sa.UniqueConstraint("verification_id", "kind", "subject"),
     )
     for name in ("owner_id", "archived_event_id", "configuration_id"):
-        op.create_index(f"ix_{table}_{name}", table, [name])
-    op.create_index(f"ix_{table}_run_id", table, ["run_id"], postgresql_where=sa.text("run_id IS NOT NULL"))
-    op.create_index(f"ix_{table}_verification_id_starts_at_id", table, ["verification_id", "starts_at", "id"])
+        op.create_index(None, table, [name])
+    op.create_index(None, table, ["run_id"], postgresql_where=sa.text("run_id IS NOT NULL"))
+    op.create_index(None, table, ["verification_id", "starts_at", "id"])
 
 
 def _items() -> None:
@@ -168,4 +164,4 @@ def _backfills() -> None:
         sa.UniqueConstraint("configuration_id"),
     )
     for name in ("owner_id", "run_id"):
-        op.create_index(f"ix_backfills_{name}", "backfills", [name])
+        op.create_index(None, "backfills", [name])

@@ -42,9 +42,7 @@ def _exports() -> None:
         Column("expires_at", TIME),
         sa.CheckConstraint("state IN ('queued', 'running', 'ready', 'failed')", name="state"),
     )
-    op.create_index(
-        "ix_user_exports_owner_id_created_at_id", "user_exports", ["owner_id", "created_at", "id"]
-    )
+    op.create_index(None, "user_exports", ["owner_id", "created_at", "id"])
     op.create_index(
         "uq_user_exports_open",
         "user_exports",
@@ -79,9 +77,7 @@ def _erasures() -> None:
         ),
         sa.CheckConstraint(f"step IN ({steps})", name="step"),
     )
-    op.create_index(
-        "ix_user_erasures_tenant_id_created_at_id", "user_erasures", ["tenant_id", "created_at", "id"]
-    )
+    op.create_index(None, "user_erasures", ["tenant_id", "created_at", "id"])
     op.create_index(
         "uq_user_erasures_open",
         "user_erasures",

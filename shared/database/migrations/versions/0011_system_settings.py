@@ -29,7 +29,7 @@ def _tenants() -> None:
         Column("added_by", TEXT, nullable=False),
         *versioned(),
     )
-    op.create_index("ix_tenants_created_at_id", "tenants", ["created_at", "id"])
+    op.create_index(None, "tenants", ["created_at", "id"])
 
 
 def _system_settings() -> None:
@@ -57,10 +57,8 @@ def _invitations() -> None:
         Column("closed_at", TIME),
         sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name="state"),
     )
-    op.create_index(op.f("ix_invitations_user_id"), "invitations", ["user_id"])
-    op.create_index(
-        "ix_invitations_tenant_id_created_at_id", "invitations", ["tenant_id", "created_at", "id"]
-    )
+    op.create_index(None, "invitations", ["user_id"])
+    op.create_index(None, "invitations", ["tenant_id", "created_at", "id"])
     op.create_index(
         "uq_invitations_open",
         "invitations",

@@ -51,9 +51,7 @@ def _notifications() -> None:
         *(sa.CheckConstraint(rule, name=name) for name, rule in _CHECKS.items()),
         sa.UniqueConstraint("owner_id", "transaction_id"),
     )
-    op.create_index(
-        "ix_notifications_owner_id_created_at_id", "notifications", ["owner_id", "created_at", "id"]
-    )
+    op.create_index(None, "notifications", ["owner_id", "created_at", "id"])
     op.create_index(
         "ix_notifications_unread", "notifications", ["owner_id"], postgresql_where=sa.text("read_at IS NULL")
     )
@@ -78,9 +76,4 @@ def _reminders() -> None:
     op.execute("""
         UPDATE overlap_groups SET remind_at = opened_at + interval '1 day' WHERE status = 'flagged'
     """)
-    op.create_index(
-        "ix_overlap_groups_remind_at",
-        "overlap_groups",
-        ["remind_at"],
-        postgresql_where=sa.text("status = 'flagged'"),
-    )
+    op.create_index(None, "overlap_groups", ["remind_at"], postgresql_where=sa.text("status = 'flagged'"))

@@ -56,7 +56,7 @@ def upgrade() -> None:
           FROM local_calendars k WHERE k.id = e.calendar_id
     """)
     for table in ("appointments", "archived_events", "local_events"):
-        op.create_index(op.f(f"ix_{table}_origin_mailbox_id"), table, ["origin_mailbox_id"])
+        op.create_index(None, table, ["origin_mailbox_id"])
 
 
 def _functions() -> None:

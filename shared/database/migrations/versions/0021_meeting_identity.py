@@ -20,12 +20,9 @@ def upgrade() -> None:
     op.execute("""
         UPDATE archived_events SET series_id = split_part(source_key, ':', 2) WHERE source_key LIKE 'o:%'
     """)
-    op.create_index("ix_archived_events_configuration_id_source_id", table, ["configuration_id", "source_id"])
+    op.create_index(None, table, ["configuration_id", "source_id"])
     op.create_index(
-        "ix_archived_events_configuration_id_series_id",
-        table,
-        ["configuration_id", "series_id"],
-        postgresql_where=sa.text("series_id IS NOT NULL"),
+        None, table, ["configuration_id", "series_id"], postgresql_where=sa.text("series_id IS NOT NULL")
     )
     op.drop_constraint(op.f("ck_archived_events_left_out"), table, type_="check")
     op.create_check_constraint(

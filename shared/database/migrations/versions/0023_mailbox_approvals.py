@@ -75,10 +75,8 @@ def _tables() -> None:
         ),
     )
     for column in ("configuration_id", "owner_id", "person_id"):
-        op.create_index(op.f(f"ix_mailbox_approvals_{column}"), "mailbox_approvals", [column])
-    op.create_index(
-        "ix_mailbox_approvals_tenant_id_created_at_id", "mailbox_approvals", ["tenant_id", "created_at", "id"]
-    )
+        op.create_index(None, "mailbox_approvals", [column])
+    op.create_index(None, "mailbox_approvals", ["tenant_id", "created_at", "id"])
     for name, states in (
         ("in_force", "state IN ('approved', 'objected')"),
         ("requested", "state = 'requested'"),
@@ -105,7 +103,7 @@ def _tables() -> None:
         Column("named_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "mailbox_id"),
     )
-    op.create_index(op.f("ix_mailbox_assistants_assistant_id"), "mailbox_assistants", ["assistant_id"])
+    op.create_index(None, "mailbox_assistants", ["assistant_id"])
     grant_to_app_user(READ_AND_WRITE, "mailbox_approvals", "admin_sightings", "mailbox_assistants")
 
 

@@ -75,18 +75,16 @@ def _action_items() -> None:
         sa.CheckConstraint("reminders_sent BETWEEN 0 AND 3", name="reminders_sent"),
         sa.CheckConstraint("start_at <= end_at", name="interval"),
     )
-    op.create_index("ix_action_items_owner_id_opened_at_id", table, ["owner_id", "opened_at", "id"])
-    op.create_index("ix_action_items_configuration_id_status", table, ["configuration_id", "status"])
-    op.create_index("ix_action_items_owner_id_about", table, ["owner_id", "about"])
+    op.create_index(None, table, ["owner_id", "opened_at", "id"])
+    op.create_index(None, table, ["configuration_id", "status"])
+    op.create_index(None, table, ["owner_id", "about"])
     is_open = sa.text("status = 'open'")
     op.create_index(
         "uq_action_items_open", table, ["configuration_id", "about"], unique=True, postgresql_where=is_open
     )
-    op.create_index("ix_action_items_expires_at", table, ["expires_at"], postgresql_where=is_open)
-    op.create_index("ix_action_items_remind_at", table, ["remind_at"], postgresql_where=is_open)
-    op.create_index(
-        "ix_action_items_due_at", table, ["due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
-    )
+    op.create_index(None, table, ["expires_at"], postgresql_where=is_open)
+    op.create_index(None, table, ["remind_at"], postgresql_where=is_open)
+    op.create_index(None, table, ["due_at"], postgresql_where=sa.text("due_at IS NOT NULL"))
 
 
 def _events() -> None:
@@ -110,10 +108,8 @@ def _events() -> None:
         ),
         sa.PrimaryKeyConstraint("item_id", "source_key", "side"),
     )
-    op.create_index(
-        "ix_action_item_events_configuration_id_source_key", table, ["configuration_id", "source_key"]
-    )
-    op.create_index("ix_action_item_events_archived_event_id", table, ["archived_event_id"])
+    op.create_index(None, table, ["configuration_id", "source_key"])
+    op.create_index(None, table, ["archived_event_id"])
     op.execute(f"""
         CREATE TRIGGER record_origin BEFORE INSERT ON {table}
             FOR EACH ROW EXECUTE FUNCTION record_origin_of_archived()

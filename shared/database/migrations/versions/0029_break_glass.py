@@ -37,10 +37,8 @@ def upgrade() -> None:
         sa.CheckConstraint("ends_at > opened_at", name="ends_at"),
         sa.CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by"),
     )
-    op.create_index(op.f("ix_break_glass_accesses_owner_id"), TABLE, ["owner_id"])
-    op.create_index(
-        "ix_break_glass_accesses_tenant_id_created_at_id", TABLE, ["tenant_id", "created_at", "id"]
-    )
+    op.create_index(None, TABLE, ["owner_id"])
+    op.create_index(None, TABLE, ["tenant_id", "created_at", "id"])
     op.create_index(
         "ix_break_glass_accesses_open",
         TABLE,
@@ -51,7 +49,7 @@ def upgrade() -> None:
     op.create_foreign_key(
         op.f("fk_user_exports_break_glass_id"), "user_exports", TABLE, ["break_glass_id"], ["id"]
     )
-    op.create_index(op.f("ix_user_exports_break_glass_id"), "user_exports", ["break_glass_id"])
+    op.create_index(None, "user_exports", ["break_glass_id"])
     for column, allowed in (
         ("class", f"class IN ({_CLASSES}, {_MORE_CLASSES})"),
         ("resource_type", f"resource_type IN ({_SUBJECTS}, {_MORE_SUBJECTS})"),

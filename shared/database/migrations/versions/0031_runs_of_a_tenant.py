@@ -9,6 +9,4 @@ branch_labels = depends_on = None
 
 def upgrade() -> None:
     """Add an index; the previous version of the app reads and writes as before."""
-    op.create_index(
-        op.f("ix_archive_runs_tenant_id_created_at_id"), "archive_runs", ["tenant_id", "created_at", "id"]
-    )
+    op.create_index(None, "archive_runs", ["tenant_id", "created_at", "id"])
