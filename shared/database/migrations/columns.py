@@ -1,8 +1,10 @@
-"""Types and columns that many tables have."""
+"""Types and columns that many tables have, and the values that a column may have."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
 
@@ -32,3 +34,10 @@ def timestamps() -> tuple[Column[Any], ...]:
 def versioned() -> tuple[Column[Any], ...]:
     """How often a row was changed, and its timestamps."""
     return (Column("version", INTEGER, server_default=sa.text("1"), nullable=False), *timestamps())
+
+
+def allow_values(table: str, column: str, values: Iterable[str]) -> None:
+    """Let a column, whose values are checked already, have exactly these from now on."""
+    name = op.f(f"ck_{table}_{column}")
+    op.drop_constraint(name, table, type_="check")
+    op.create_check_constraint(name, table, f"{column} IN ({', '.join(repr(value) for value in values)})")

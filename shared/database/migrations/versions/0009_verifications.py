@@ -5,7 +5,18 @@ from alembic import op
 from sqlalchemy import Column
 
 from shared.database.migrations import grants
-from shared.database.migrations.columns import BIGINT, FLAG, INTEGER, JSONB, NOW, TEXT, TIME, UUID, timestamps
+from shared.database.migrations.columns import (
+    BIGINT,
+    FLAG,
+    INTEGER,
+    JSONB,
+    NOW,
+    TEXT,
+    TIME,
+    UUID,
+    allow_values,
+    timestamps,
+)
 
 revision = "0009"
 down_revision = "0008"
@@ -47,10 +58,7 @@ def _runs() -> None:
         "step IN ('settling', 'planning', 'applying', 'finishing', 'finished')",
     )
     op.create_check_constraint(op.f("ck_archive_runs_progress"), "archive_runs", "progress BETWEEN 0 AND 100")
-    op.drop_constraint(op.f("ck_archive_runs_mode"), "archive_runs")
-    op.create_check_constraint(
-        op.f("ck_archive_runs_mode"), "archive_runs", "mode IN ('normal', 'replace', 'put_back', 'edit')"
-    )
+    allow_values("archive_runs", "mode", ("normal", "replace", "put_back", "edit"))
 
 
 def _verifications() -> None:

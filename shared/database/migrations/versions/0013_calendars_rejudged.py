@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
 
-from shared.database.migrations.columns import TEXT, TIME, UUID, flag
+from shared.database.migrations.columns import TEXT, TIME, UUID, allow_values, flag
 
 revision = "0013"
 down_revision = "0012"
@@ -23,12 +23,7 @@ def upgrade() -> None:
         ["configuration_id", "start_at", "id"],
         postgresql_where=sa.text("lost_at IS NOT NULL"),
     )
-    op.drop_constraint(op.f("ck_archive_runs_mode"), "archive_runs")
-    op.create_check_constraint(
-        op.f("ck_archive_runs_mode"),
-        "archive_runs",
-        "mode IN ('normal', 'replace', 'put_back', 'edit', 'rebuild')",
-    )
+    allow_values("archive_runs", "mode", ("normal", "replace", "put_back", "edit", "rebuild"))
 
 
 def _configurations() -> None:

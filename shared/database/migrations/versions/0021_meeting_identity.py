@@ -4,11 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID
+from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID, allow_values
 
 revision = "0021"
 down_revision = "0020"
 branch_labels = depends_on = None
+
+_LEFT_OUT = ("free", "personal", "invalid_category", "overlap_rule", "resolution", "series_changed")
 
 
 def upgrade() -> None:
@@ -24,13 +26,7 @@ def upgrade() -> None:
     op.create_index(
         None, table, ["configuration_id", "series_id"], postgresql_where=sa.text("series_id IS NOT NULL")
     )
-    op.drop_constraint(op.f("ck_archived_events_left_out"), table, type_="check")
-    op.create_check_constraint(
-        op.f("ck_archived_events_left_out"),
-        table,
-        "left_out IN ('free', 'personal', 'invalid_category', 'overlap_rule', 'resolution', "
-        "'series_changed')",
-    )
+    allow_values(table, "left_out", _LEFT_OUT)
     op.add_column("appointments", Column("source_start_at", TIME))
     op.add_column("appointments", Column("source_end_at", TIME))
     op.add_column("appointments", Column("source_type", TEXT))

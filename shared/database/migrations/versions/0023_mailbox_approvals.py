@@ -9,16 +9,18 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-from shared.database.migrations.columns import INTEGER, TEXT, TIME, UUID, flag, versioned
+from shared.database.migrations.columns import INTEGER, TEXT, TIME, UUID, allow_values, flag, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0023"
 down_revision = "0022"
 branch_labels = depends_on = None
 
-_CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
-_MORE_CLASSES = "'locked_period_change', 'verify_difference', 'mailbox_read'"
-_SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
+_CLASSES = (
+    *("run_finished", "run_failed", "overlap_needs_you", "category_issues", "job_paused"),
+    *("locked_period_change", "verify_difference", "mailbox_read"),
+)
+_SUBJECTS = ("archive_run", "archive_configuration", "verification", "mailbox_approval")
 
 
 def upgrade() -> None:
@@ -29,14 +31,8 @@ def upgrade() -> None:
     op.add_column(table, Column("details_agreed_at", TIME))
     op.add_column(table, Column("source_erased_at", TIME))
     _tables()
-    op.drop_constraint(op.f("ck_notifications_class"), "notifications")
-    op.create_check_constraint(
-        op.f("ck_notifications_class"), "notifications", f"class IN ({_CLASSES}, {_MORE_CLASSES})"
-    )
-    op.drop_constraint(op.f("ck_notifications_resource_type"), "notifications")
-    op.create_check_constraint(
-        op.f("ck_notifications_resource_type"), "notifications", f"resource_type IN ({_SUBJECTS})"
-    )
+    allow_values("notifications", "class", _CLASSES)
+    allow_values("notifications", "resource_type", _SUBJECTS)
     _close()
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID, versioned
+from shared.database.migrations.columns import JSONB, TEXT, TIME, UUID, allow_values, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0026"
@@ -16,15 +16,15 @@ _ANSWERS = (
     "'keep_archived', 'take_series')"
 )
 #: Values that a column may have from now on, by table and column.
-_CHECKS = {
+_ALLOWED = {
     ("archived_events", "state"): (
-        "('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted', 'consumed', 'left_out', "
-        "'flagged', 'superseded')"
+        *("creating", "present", "merged", "removed_by_owner", "source_deleted", "consumed", "left_out"),
+        *("flagged", "superseded"),
     ),
-    ("appointments", "excluded"): "('consumed', 'resolution', 'superseded')",
+    ("appointments", "excluded"): ("consumed", "resolution", "superseded"),
     ("notifications", "class"): (
-        "('run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused', "
-        "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you')"
+        *("run_finished", "run_failed", "overlap_needs_you", "category_issues", "job_paused"),
+        *("locked_period_change", "verify_difference", "mailbox_read", "meeting_needs_you"),
     ),
 }
 
@@ -34,9 +34,8 @@ def upgrade() -> None:
     _action_items()
     _events()
     grant_to_app_user(READ_AND_WRITE, "action_items", "action_item_events")
-    for (table, column), values in _CHECKS.items():
-        op.drop_constraint(op.f(f"ck_{table}_{column}"), table, type_="check")
-        op.create_check_constraint(op.f(f"ck_{table}_{column}"), table, f"{column} IN {values}")
+    for (table, column), values in _ALLOWED.items():
+        allow_values(table, column, values)
 
 
 def _action_items() -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-from shared.database.migrations.columns import TEXT, TIME, UUID, versioned
+from shared.database.migrations.columns import TEXT, TIME, UUID, allow_values, versioned
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0029"
@@ -12,12 +12,14 @@ down_revision = "0028"
 branch_labels = depends_on = None
 
 TABLE = "break_glass_accesses"
-_CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
-_MORE_CLASSES = (
-    "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you', 'data_access'"
+_CLASSES = (
+    *("run_finished", "run_failed", "overlap_needs_you", "category_issues", "job_paused"),
+    *("locked_period_change", "verify_difference", "mailbox_read", "meeting_needs_you", "data_access"),
 )
-_SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
-_MORE_SUBJECTS = "'break_glass_access', 'user_export'"
+_SUBJECTS = (
+    *("archive_run", "archive_configuration", "verification", "mailbox_approval"),
+    *("break_glass_access", "user_export"),
+)
 
 
 def upgrade() -> None:
@@ -50,10 +52,6 @@ def upgrade() -> None:
         op.f("fk_user_exports_break_glass_id"), "user_exports", TABLE, ["break_glass_id"], ["id"]
     )
     op.create_index(None, "user_exports", ["break_glass_id"])
-    for column, allowed in (
-        ("class", f"class IN ({_CLASSES}, {_MORE_CLASSES})"),
-        ("resource_type", f"resource_type IN ({_SUBJECTS}, {_MORE_SUBJECTS})"),
-    ):
-        op.drop_constraint(op.f(f"ck_notifications_{column}"), "notifications")
-        op.create_check_constraint(op.f(f"ck_notifications_{column}"), "notifications", allowed)
+    allow_values("notifications", "class", _CLASSES)
+    allow_values("notifications", "resource_type", _SUBJECTS)
     grant_to_app_user(READ_AND_WRITE, TABLE)
