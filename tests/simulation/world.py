@@ -37,13 +37,13 @@ from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestratio
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.rebuilding import Rebuild
 from tests.simulation.requesting import Requests
+from tests.simulation.resting import come_to_rest
 from tests.simulation.rules import Policies
 from tests.simulation.statistics import LOCAL_ARCHIVE
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.warm_database import WarmDatabase
 
 FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
-_TICK = 300.0
 _EXPIRY = 31 * 86_400.0
 # One that learns what owners deleted, one whose overlaps wait, one after they expired.
 _LAST_RUNS = 3
@@ -343,27 +343,21 @@ class World:
                 await host.app.archiving.runs.cancel(self._admin, self._requested)
 
     async def _rest(self, longest: float) -> None:
-        """Until no run is open and no instance is active. The dispatcher ticks."""
-        until = self.loop.time() + longest
-        while self.loop.time() < until:
-            await self._tick()
-            for _ in range(60):
-                if not self.durable.busy:
-                    break
-                await asyncio.sleep(_TICK / 60)
-            if not self.durable.busy and not await self.judge.open_work():
-                return
-        self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
+        """Until all that is due is done, no run is open and no instance is active. The dispatcher ticks."""
+        durable = self.durable
+        if not await come_to_rest(self._tick, lambda: durable.busy, self.judge.open_work, longest):
+            self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
 
-    async def _tick(self) -> None:
-        host = self.fleet.any()
+    async def _tick(self) -> bool:
+        """Whether everything that was due was done."""
+        host, done = self.fleet.any(), True
         try:
             await host.app.operation.dispatcher.tick(SimulatedOrchestrations(self.durable, host))
         except* (AdminAssistantError, DBAPIError):
             # The host does not repeat a timer: the next tick does what this one could not.
-            await asyncio.sleep(5.0)
-        else:
-            await asyncio.sleep(30.0)
+            done = False
+        await asyncio.sleep(30.0 if done else 5.0)
+        return done
 
     async def _disturb(self) -> None:
         """The owner works, clocks are set, Graph is away, while runs run."""
