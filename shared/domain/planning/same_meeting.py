@@ -47,8 +47,9 @@ class GoneRow:
     known: bool = True
     #: It has no copy because its overlap is undecided.
     waits: bool = False
-    #: A former duplicate lies in the time of its copy, and takes it over if a to c give it to nobody (2.9).
-    inherited: bool = False
+    #: Only a to c may give its copy away: its event went to another calendar. Or a former duplicate lies in
+    #: the time of the copy, and takes it over if they give it to nobody (2.9).
+    only_certain: bool = False
 
     def shares_time(self, facts: MeetingFacts) -> bool:
         """Whether the meeting shares some time with the copy."""
@@ -115,7 +116,7 @@ def match_meetings(
     for step, key, applies in steps:
         for row, event in left.pair(key, applies):
             pairs.append(Pair(row.facts.key, event.key, step))
-    left.rows = [row for row in left.rows if not row.inherited]
+    left.rows = [row for row in left.rows if not row.only_certain]
     left.events = [event for event in left.events if not event.added]
     likely = _in_its_time(left)
     likely += left.pair(_same_day, _counts, {event.key for _, event in _of_one_subject(left)})
@@ -197,7 +198,7 @@ class _Left:
         for found, rows in rows_by_key.items():
             events = sorted(by_key[found], key=lambda event: event.key not in before)[: len(rows)]
             events.sort(key=lambda event: (event.start, event.key))
-            first = sorted(rows, key=lambda row: not row.counts)[: len(events)]
+            first = sorted(rows, key=lambda row: (not row.counts, row.only_certain))[: len(events)]
             chosen = [row for row in rows if row in first]
             pairs += zip(chosen, events, strict=True)
         self._without({row.facts.key for row, _ in pairs}, {event.key for _, event in pairs})

@@ -78,7 +78,7 @@ class MergedEvents:
         return {key: facts for key, (former, facts) in self._unchanged.items() if former not in rows}
 
     def claim(self, rows: Mapping[str, GoneRow], open_keys: Container[str]) -> dict[str, GoneRow]:
-        """The rows, marked as inherited where a changed duplicate shares time with their copy.
+        """The rows, marked as ``only_certain`` where a changed duplicate shares time with their copy.
 
         If their owner was asked about such a copy, the duplicate would be archived beside it. Then these
         minutes would count twice. Rows of ``open_keys`` have a write in flight: their copy may not exist.
@@ -89,7 +89,7 @@ class MergedEvents:
             if row.known and row.counts and key not in self._refused and key not in open_keys
             if (heirs := {each.key for each in self._changed.get(key, ()) if row.shares_time(each)})
         }
-        return {**rows, **{key: replace(rows[key], inherited=True) for key in self._heirs}}
+        return {**rows, **{key: replace(rows[key], only_certain=True) for key in self._heirs}}
 
     def refuse(self, planned: Container[str], heirs: Container[str]) -> bool:
         """Do not keep copies for ``planned`` events that are no ``heirs``. Returns whether there are any.

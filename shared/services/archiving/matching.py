@@ -168,11 +168,11 @@ class SourceMatcher:
             new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(met) if new or self.doubts.rows else {}
         events = await self._facts_of(new) if rows else []
-        known = await self._gone_rows(rows, events) if rows else ([], [])
+        known = await self._gone_rows(rows, events) if rows else ([], [], [])
         if known is None:
             self._in_doubt |= new.keys()
             return True
-        found, unsure = known
+        found, unsure, away = known
         # A copy that an unchanged duplicate inherits causes no question (domain.md 2.9).
         formers = self.merged.representatives
         gone = {each.facts.key: each for each in found if each.facts.key not in formers}
@@ -181,7 +181,7 @@ class SourceMatcher:
         answered = self.doubts.answered(gone, rows, asked, met, self._watched)
         left = [each for key, each in gone.items() if key not in answered.rows]
         events = [each for each in events if each.key not in answered.events]
-        left += [*sure, *unsure]
+        left += [*sure, *unsure, *away]
         matching = await self._matching(left, rows, events) if left else Matching()
         decided = [*answered.pairs, *matching.pairs]
         # A row with a write in flight is reconciled first, and its event waits until then. The next run reads
@@ -271,11 +271,12 @@ class SourceMatcher:
 
     async def _gone_rows(
         self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
-    ) -> tuple[list[GoneRow], list[GoneRow]] | None:
-        """The rows whose source is gone, and the rows for which this cannot be known.
+    ) -> tuple[list[GoneRow], list[GoneRow], list[GoneRow]] | None:
+        """The rows whose source is gone, those for which this cannot be known, and those left here.
 
-        The second kind exists but no page showed it, or its time could not be read. Returns None if a row was
-        left behind by its event, which moved to a later time (2.4). Then the pages must be read once more.
+        The second kind exists but no page showed it, or its time could not be read. Events of the third went
+        to another calendar. Returns None if a row was left behind by its event, which moved to a later time
+        (2.4). Then the pages must be read once more.
         """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
@@ -309,7 +310,7 @@ class SourceMatcher:
         answered = any(row.id in self.doubts.rows for row in rows.values())
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # No new event looks like any of these rows, so it does not matter whether they are gone.
-            return [], []
+            return [], [], []
         unsure = {row.source_key for row in rows.values() if self.is_open(row)}
         rows = {key: row for key, row in rows.items() if key not in unsure}
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
@@ -328,7 +329,8 @@ class SourceMatcher:
         if self._reader is not None and await self._reader.leave_moved(self._turn, moved, found, places):
             return None
         gone_rows = [each for key, each in candidates.items() if key in gone]
-        return gone_rows, [each for key, each in candidates.items() if key in unsure]
+        away = await TakingOver(self._ports, self._context).left_here(candidates.values(), places)
+        return gone_rows, [each for key, each in candidates.items() if key in unsure], away
 
     async def _matching(
         self, gone: Sequence[GoneRow], rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]

@@ -3,7 +3,8 @@
 That configuration takes over row and copy, even if the other one plans first. So there is no second copy.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.same_meeting import GoneRow
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 
@@ -63,6 +65,19 @@ class TakingOver:
             self._context.source_mailbox, unmet
         )
         return {key: place for key, place in places.items() if place is not None}
+
+    async def left_here(self, rows: Iterable[GoneRow], places: Mapping[str, str | None]) -> list[GoneRow]:
+        """The rows whose events went to calendars that no configuration archives into the same place.
+
+        ``places`` are the calendars of events by source id. Only what is certainly the same meeting gets such
+        a row (2.16).
+        """
+        away = {each for each in places.values() if each not in (None, self._context.source_calendar_id)}
+        if not away:
+            return []
+        async with self._ports.database.session() as session:
+            away -= (await self._shared(session).readers()).keys()
+        return [replace(row, only_certain=True) for row in rows if places.get(row.facts.source_id) in away]
 
     async def _hand_over(self, session: AsyncSession, rows: Collection[UUID], into: UUID) -> set[UUID]:
         taken = await self._shared(session).take_over(list(rows), into, self._ports.clock.now())

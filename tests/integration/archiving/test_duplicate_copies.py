@@ -222,3 +222,26 @@ async def test_a_duplicate_whose_representative_differs_by_now_is_left_out_by_an
     assert (report["updated"], report["left_out"], report["flagged"], adds_up(report)) == (1, 1, 1, True)
     assert [each["subject"] for each in await world.copies()] == ["Other"]
     await nothing_more(world)
+
+
+@pytest.mark.parametrize("duplicates", [1, 2])
+async def test_a_meeting_entered_again_when_its_event_went_to_another_calendar_has_the_one_copy(
+    world: World, duplicates: int
+) -> None:
+    await world.open([event("Review", NINE), *[event("Review", NINE + 3 * HOUR)] * duplicates])
+    await world.archive()
+    keys = await world.copies_by_key()
+    early, *later = await world.rows("SELECT source_id, copy_id FROM archived_events ORDER BY start_at")
+    # The early one is renamed as it is entered again. That is no certain match, and its owner is asked.
+    await world.delete(early["source_id"])
+    await world.add(event("Another name", NINE))
+    for row in later:
+        if row["copy_id"] is None:
+            await world.delete(row["source_id"])
+        else:
+            await world.move(row["source_id"], "Archive")
+    await world.add(event("Review", NINE + 3 * HOUR))
+    report = await world.archive()
+    assert (report["repointed"], report["flagged"], report["archived"], adds_up(report)) == (1, 1, 0, True)
+    assert {key: n for key, n in (await world.copies_by_key()).items() if key} == keys
+    await nothing_more(world)

@@ -79,6 +79,24 @@ async def test_an_event_moved_to_a_calendar_of_the_same_archive_keeps_its_one_co
     assert await owner_of_copy(world) == world.configuration_id
 
 
+async def test_an_event_that_went_to_the_other_configuration_keeps_its_copy_when_it_is_entered_again(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE)])
+    team = await another(world, source="Team")
+    await world.archive()
+    copy = await world.copy("Review")
+    await world.move((await world.source("Review"))["id"], "Team")
+    await world.add(event("Review", NINE))
+    report = await world.archive()
+    assert (report["archived"], report["repointed"]) == (1, 0)
+    assert (await team.archive())["archived"] == 0
+    owners = await world.rows(
+        "SELECT configuration_id FROM archived_events WHERE copy_id = :id", id=copy["id"]
+    )
+    assert [UUID(str(each["configuration_id"])) for each in owners] == [team.configuration_id]
+
+
 async def test_a_copy_that_a_decision_left_out_counts_in_the_configuration_that_takes_it_over(
     world: World,
 ) -> None:

@@ -62,10 +62,13 @@ def test_a_split_series_continues_in_its_successor_but_only_where_it_ended() -> 
 
 
 def test_a_copy_that_a_former_duplicate_takes_over_is_matched_only_if_that_is_certain() -> None:
-    row = replace(gone(facts("old")), inherited=True)
+    row = replace(gone(facts("old")), only_certain=True)
     assert match_meetings([row], [facts("new", start=NOON + 2 * HOUR)], ()).empty
     assert match_meetings([row], [facts("new", subject="Visit")], ()).empty
     assert match_meetings([row], [facts("new")], ()).pairs == (Pair("old", "new", MatchStep.ENTERED_AGAIN),)
+    # Of two that are equal, the one whose meeting is gone comes first.
+    found = match_meetings([row, gone(facts("vanished"))], [facts("new")], ())
+    assert found == Matching((Pair("vanished", "new", MatchStep.ENTERED_AGAIN),))
 
 
 def test_what_is_entered_again_by_hand_is_the_same_meeting() -> None:
