@@ -118,7 +118,7 @@ def match_meetings(
             pairs.append(Pair(row.facts.key, event.key, step))
     left.rows = [row for row in left.rows if not row.only_certain]
     left.events = [event for event in left.events if not event.added]
-    likely = _in_its_time(left)
+    likely = _in_its_time(left, waiting)
     likely += left.pair(_same_day, _counts, {event.key for _, event in _of_one_subject(left)})
     likely += _within_a_day(left)
     likely += left.pair(_moment, _counts)
@@ -276,33 +276,42 @@ def _counts(row: GoneRow) -> bool:
     return row.known and row.counts
 
 
-def _of_one_subject(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
-    """Copies that count, with the events of the same subject that share an instant with them."""
+def _of_one_subject(left: "_Left", others: Collection[str] = ()) -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies that count, with the events that share an instant with them: of one subject, or ``others``."""
     rows = [row for row in left.rows if _counts(row) and row.facts.title and row.facts.timed]
     rows = [row for row in rows if row.copy_start < row.copy_end]
     events = [event for event in left.events if event.timed and event.start < event.end]
-    return [(row, event) for row, event in _intersecting(rows, events) if row.facts.title == event.title]
+    found = _intersecting(rows, events)
+    return [(row, event) for row, event in found if row.facts.title == event.title or event.key in others]
 
 
-def _in_its_time(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
-    """Copies whose time a new event of the same subject takes, while 2.16 d finds one at another time.
+def _in_its_time(left: "_Left", waiting: Collection[str]) -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies whose time a new event takes, while 2.16 d finds one at another time.
 
-    The former has another organizer. If the latter waited, these minutes would count twice.
+    The former has the same subject and another organizer, or it waits already. If the latter waited instead,
+    these minutes would count twice.
     """
-    there = _of_one_subject(left)
-    own = {row.facts.key for row, event in there if event.organizer == row.facts.organizer}
+    kept = [event for event in left.events if event.key in waiting]
+    others = {each.key for each in kept if not any(_is_likely(row, each) for row in left.rows)}
+    there = _of_one_subject(left, others)
+    own = {row.facts.key for row, event in there if _name(event) == _name(row.facts)}
     elsewhere: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
     for event in left.events:
-        elsewhere[event.title, event.organizer].append(event)
+        elsewhere[_name(event)].append(event)
     return left.take(
         (row, event)
         for row, event in there
-        if row.facts.key not in own
-        and any(
-            _same_day(row.facts) == _same_day(other) or _is_within_a_day(row, other)
-            for other in elsewhere[row.facts.title, row.facts.organizer]
-        )
+        if row.facts.key not in own and any(_is_likely(row, other) for other in elsewhere[_name(row.facts)])
     )
+
+
+def _name(facts: MeetingFacts) -> Hashable:
+    return facts.title, facts.organizer
+
+
+def _is_likely(row: GoneRow, event: MeetingFacts) -> bool:
+    named = _counts(row) and _name(row.facts) == _name(event) and _same_day(row.facts) is not None
+    return named and (_same_day(row.facts) == _same_day(event) or _is_within_a_day(row, event))
 
 
 def _is_within_a_day(row: GoneRow, event: MeetingFacts) -> bool:
@@ -318,13 +327,10 @@ def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     named: dict[Hashable, list[GoneRow]] = defaultdict(list)
     for row in left.rows:
         if _counts(row) and row.facts.timed and row.facts.title and row.facts.series is None:
-            named[row.facts.title, row.facts.organizer].append(row)
+            named[_name(row.facts)].append(row)
+    late = [event for event in left.events if event.late]
     return left.take(
-        (row, event)
-        for event in left.events
-        if event.late
-        for row in named[event.title, event.organizer]
-        if _is_within_a_day(row, event)
+        (row, each) for each in late for row in named[_name(each)] if _is_within_a_day(row, each)
     )
 
 

@@ -92,6 +92,26 @@ async def test_an_invitation_of_another_organizer_waits_before_the_same_subject_
     await nothing_more(world)
 
 
+async def test_a_question_about_what_takes_the_time_of_a_copy_stays_when_its_subject_comes_later_that_day(
+    world: World,
+) -> None:
+    await world.open([])
+    edits = await outlook(world)
+    review = await edits.create("Review", WALL)
+    await world.archive()
+    await edits.delete(review)
+    await edits.create("Another name", WALL)
+    assert (await world.archive())["flagged"] == 1
+    await edits.create("Review", WALL.replace(hour=14))
+    report = await world.archive()
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
+    assert (await starts(world), await hours(world)) == (["2026-03-02T09:00", "2026-03-02T14:00"], 2.0)
+    await nothing_more(world)
+    await world.answer(Answer.ONE_MEETING)
+    assert (await world.subjects(), await hours(world)) == (["Another name", "Review"], 2.0)
+    await nothing_more(world)
+
+
 async def test_a_single_meeting_that_became_a_series_at_another_time_follows_its_answer(
     world: World,
 ) -> None:

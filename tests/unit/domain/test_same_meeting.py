@@ -329,6 +329,11 @@ def test_what_takes_the_time_of_a_copy_waits_before_what_has_its_subject_elsewhe
 
 def test_what_takes_the_time_of_a_copy_under_another_subject_does_not_wait_before_the_same_one() -> None:
     row, moved = gone(facts("old")), facts("moved", start=NOON + 3 * HOUR)
-    assert match_meetings([row], [moved, facts("other", subject="Other")], ()).doubts == (
-        Doubt(("old",), ("moved",)),
-    )
+    other = facts("other", subject="Other")
+    assert match_meetings([row], [moved, other], ()).doubts == (Doubt(("old",), ("moved",)),)
+    # It keeps waiting if it waited before the same one came, unless it waits for another meeting.
+    kept = match_meetings([row], [moved, other], (), {"other"})
+    assert kept.doubts == (Doubt(("old",), ("other",)),)
+    of_other = gone(facts("of other", subject="Other", start=NOON - 3 * HOUR))
+    both = match_meetings([row, of_other], [moved, other], (), {"other"})
+    assert both.doubts == (Doubt(("of other",), ("other",)), Doubt(("old",), ("moved",)))
