@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from shared.domain.events.key_set import KeySet, key_digest
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.candidate import Candidate, KnownEvent, KnownOverlap
-from shared.domain.planning.decision import Decision
+from shared.domain.planning.decision import Create, Decision, Flag, Heir, LeaveOut
 from shared.domain.planning.duplicates import separate_duplicates
 from shared.domain.planning.event_facts import event_facts
 from shared.domain.planning.overlaps import PlannedGroup
@@ -54,6 +54,15 @@ class Decided:
     groups: list[PlannedGroup]
     #: Keys of the window that were fed and are not decided yet.
     undecided: frozenset[str]
+
+    @property
+    def heirs(self) -> dict[str, Heir]:
+        """The decisions about former duplicates that may take over a copy, by key."""
+        return {
+            each.source_key: each
+            for each in self.decisions
+            if isinstance(each, Create | Flag | LeaveOut) and each.formerly is not None
+        }
 
 
 class Planner:

@@ -1,6 +1,5 @@
 """What a plan decides for an event (domain.md 2.3, 2.4, 2.13)."""
 
-from collections.abc import Iterable
 from copy import replace
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -138,15 +137,6 @@ type Decision = (
 
 type Heir = Create | Flag | LeaveOut
 """A decision that is made again when it is known what became of ``formerly`` (domain.md 2.9)."""
-
-
-def heirs(decisions: Iterable[Decision]) -> dict[str, Heir]:
-    """Those of former duplicates that may take over a copy, by key."""
-    return {
-        each.source_key: each
-        for each in decisions
-        if isinstance(each, Create | Flag | LeaveOut) and each.formerly is not None
-    }
 
 
 def times_of(decision: Decision) -> ModifiedTimes | None:

@@ -23,7 +23,6 @@ from shared.domain.planning.decision import (
     RemovedByOwner,
     Unchanged,
     Update,
-    heirs,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import Drafted
@@ -163,11 +162,11 @@ class DecisionWriter:
         self._count([decision], -1)
 
     def _count(self, decisions: Sequence[Decision], by: int = 1) -> None:
-        inheriting = heirs(decisions)
         for decision in decisions:
             # Heirs are counted when they are decided again. A meeting of the margin belongs to another
             # window.
-            if decision.source_key in inheriting or decision.margin:
+            heir = isinstance(decision, Create | Flag | LeaveOut) and decision.formerly is not None
+            if heir or decision.margin:
                 continue
             self.counts["source"] += by
             unsettled = decision.source_key in self._open_keys

@@ -26,7 +26,6 @@ from shared.domain.planning.decision import (
     Unchanged,
     Update,
     applied_modifications,
-    heirs,
     own_row,
 )
 from shared.domain.planning.event_facts import as_shown
@@ -120,7 +119,7 @@ class OperationDrafter:
         }
         needed = [
             here[each.source_key]
-            for each in self._free(decided.decisions, heirs(decided.decisions))
+            for each in self._free(decided.decisions, decided.heirs)
             if isinstance(each, Create | Update | Flag) and each.source_key in here
         ]
         attachments = await self._attachments([*needed, *held.values()])
@@ -135,16 +134,16 @@ class OperationDrafter:
             self._context.source_mailbox, ids
         )
 
-    def draft(self, decisions: Sequence[Decision], material: Material) -> Drafted:
+    def draft(self, decided: Decided, material: Material) -> Drafted:
         """The rows of these decisions. Decisions that wait for what became of a former key have none yet."""
-        inheriting = heirs(decisions)
-        free = self._free(decisions, inheriting)
+        heirs = decided.heirs
+        free = self._free(decided.decisions, heirs)
         writes = [each for each in free if isinstance(each, Create | Update)]
         flags = [each for each in free if isinstance(each, Flag)]
         aside = [each for each in free if isinstance(each, Consume | LeaveOut | Flag) and each.changed]
         likely = [_likely(key, event, material.rows.get(key)) for key, event in material.held.items()]
         return Drafted(
-            decisions,
+            decided.decisions,
             material.met,
             [self._row(each, material.held, material, OperationState.DRAFT) for each in likely],
             [
@@ -166,7 +165,7 @@ class OperationDrafter:
             },
             [self._set_aside(each, material.events.get(each.source_key)) for each in aside],
             [each.source_key for each in free if isinstance(each, Unchanged) and each.changed],
-            inheriting,
+            heirs,
         )
 
     def recorded(
@@ -199,10 +198,8 @@ class OperationDrafter:
             planned.append(self._operation(key, OperationAction.SUPERSEDE, payload, record, margin=True))
         return planned
 
-    def _free(self, decisions: Sequence[Decision], inheriting: Collection[str]) -> list[Decision]:
-        return [
-            d for d in decisions if d.source_key not in self._open_keys and d.source_key not in inheriting
-        ]
+    def _free(self, decisions: Sequence[Decision], heirs: Collection[str]) -> list[Decision]:
+        return [d for d in decisions if d.source_key not in self._open_keys and d.source_key not in heirs]
 
     def _set_aside(self, decision: Consume | LeaveOut | Flag, event: SourceEvent | None) -> SetAside:
         start = None if event is None else self._context.window.owning_start(event)

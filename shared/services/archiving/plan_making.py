@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import Decided, Planner
-from shared.domain.planning.decision import Create, Flag, Heir, Update, heirs
+from shared.domain.planning.decision import Create, Flag, Heir, Update
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.plan_counts import PlanCounts
@@ -96,7 +96,7 @@ class PlanMaking:
         if not last and self._kept_in_vain(decided):
             return None
         unseen = self._unseen(reader)
-        if not last and await unseen.hand_over(self._heirs | heirs(decided.decisions)):
+        if not last and await unseen.hand_over(self._heirs | decided.heirs):
             return None
         async with self._turn.session() as session:
             await self._write(session, decided, Material())
@@ -130,7 +130,7 @@ class PlanMaking:
 
     def _kept_in_vain(self, decided: Decided) -> bool:
         """Whether a copy was kept for a changed duplicate that does not take it over (domain.md 2.9)."""
-        inheriting = self._heirs | heirs(decided.decisions)
+        inheriting = self._heirs | decided.heirs
         return self._matcher.merged.refuse(self._planner.seen, inheriting)
 
     async def _hold_partners(self, reader: SourceReader) -> bool:
@@ -234,7 +234,7 @@ class PlanMaking:
         if self._watch is not None:
             self._watch.grouped(decided.groups)
         await self._keeper.store(session, decided.groups)
-        drafted = self._drafter.draft(decided.decisions, material)
+        drafted = self._drafter.draft(decided, material)
         self._bodiless |= await self._writer.write(session, drafted)
         await show_consumed_free(session, self._context, self._drafter, drafted.aside)
         self._heirs |= drafted.heirs

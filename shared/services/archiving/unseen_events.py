@@ -264,7 +264,7 @@ class UnseenEvents:
         """Materialise and write."""
         decided = Decided(decisions, [], frozenset())
         material = await self._drafter.gather(ReadPage(reads, rows, known={}), decided)
-        drafted = self._drafter.draft(decisions, material)
+        drafted = self._drafter.draft(decided, material)
         # An event that waits without a copy belongs to the window in which it starts now.
         starts = {
             each.source_key: self._context.window.owning_start(material.events[each.source_key])

@@ -10,8 +10,8 @@ import pytest
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.overlaps.rules import OverlapPolicy, Verdict
-from shared.domain.planning.archive_plan import KnownOverlap, Planner
-from shared.domain.planning.decision import Action, Create, Flag, applied_modifications, heirs
+from shared.domain.planning.archive_plan import Decided, KnownOverlap, Planner
+from shared.domain.planning.decision import Action, Create, Flag, applied_modifications
 from shared.domain.planning.overlaps import GroupStatus
 from shared.domain.planning.policies import PlanPolicies, default_overlap_policy
 from shared.domain.planning.purpose import LeftOut, Purpose
@@ -330,8 +330,10 @@ def test_who_a_rule_leaves_out_may_still_take_over_the_copy_of_a_representative(
     tentative, confirmed = make_event("a", show_as="tentative"), make_event("b", subject="Two")
     result = planned(tentative, confirmed, rows={"s:a": merged_row("s:a", "s:gone")}, policies=AUTO)
     assert actions(result) == {"a": "leave_out", "b": "create"}
-    assert {key: each.formerly for key, each in heirs(result.decisions).items()} == {"s:a": "s:gone"}
-    assert heirs(planned(tentative, confirmed, policies=AUTO).decisions) == {}
+    heirs = Decided(result.decisions, [], frozenset()).heirs
+    assert {key: each.formerly for key, each in heirs.items()} == {"s:a": "s:gone"}
+    first = planned(tentative, confirmed, policies=AUTO)
+    assert Decided(first.decisions, [], frozenset()).heirs == {}
 
 
 def test_a_member_that_went_away_reopens_what_still_overlaps() -> None:
