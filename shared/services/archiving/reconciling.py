@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
 from shared.domain.runs.archive_run import OperationAction, OperationState
+from shared.errors import NotFound
 from shared.services.archiving.applying import BATCH_BYTES, BATCH_OPERATIONS
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
@@ -25,7 +26,7 @@ _LOOK_UPS = 100
 class ReconcileProgress:
     """How many writes are still open."""
 
-    #: Operations whose effect is still unknown.
+    #: Operations whose effect is still unknown. 0 if nothing can become known now.
     open: int
     #: When to try again.
     resume_at: datetime | None
@@ -74,11 +75,17 @@ class _Reconciliation:
         self._resume_at: list[datetime] = []
 
     async def run(self) -> ReconcileProgress:
-        """Look up first the writes that must not be repeated blindly, then resend the others."""
+        """Look up first the writes that must not be repeated blindly, then resend the others.
+
+        If the archive calendar is gone, the writes stay open until a rebuild (domain.md 1).
+        """
         paused = await self._lease.wait_out_pause()
         if paused is None:
-            await self._look_up_forgotten()
-            await self._resend_remembered()
+            try:
+                await self._look_up_forgotten()
+                await self._resend_remembered()
+            except NotFound:
+                return ReconcileProgress(0, None)
         async with self._ports.database.session() as session:
             left = await self._context.operations(session).sent()
         return ReconcileProgress(left, self._next_attempt(paused) if left else None)
@@ -119,6 +126,8 @@ class _Reconciliation:
             outcome = await self._sender.send(self._lease, operations)
             await self._sender.answer_questions(self._lease, outcome)
             await self._recorder.record(self._lease, _kept_sent(outcome.results), resend=True)
+            if any(result.gone for result in outcome.results):
+                raise NotFound("the archive calendar is gone")
             if outcome.paused or outcome.unknown:
                 return
 
@@ -143,9 +152,13 @@ class _Reconciliation:
 
 
 def _kept_sent(results: Sequence[Result]) -> list[Result]:
-    """The effect of a resent operation was unknown before. That the resend did not leave proves nothing."""
+    """The effect of a resent operation was unknown before.
+
+    That the resend did not leave proves nothing. Nor does it that the calendar is gone by now.
+    """
     return [
         result
         for result in results
-        if result.state is not OperationState.PLANNED or result.etag is not None or result.recreate
+        if not result.gone
+        and (result.state is not OperationState.PLANNED or result.etag is not None or result.recreate)
     ]

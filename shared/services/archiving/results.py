@@ -42,6 +42,8 @@ class Result(NamedTuple):
     recreate: bool = False
     #: The owner's version of the copy, which is overwritten (replace runs, domain.md 2.10).
     replaced: EventContent | None = None
+    #: The calendar to create the copy in does not exist.
+    gone: bool = False
 
     def row(self) -> ResultRow:
         """The values for the tables that the result changes. ``known`` only if the copy became known."""

@@ -258,7 +258,8 @@ def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
 
 
 def _failed(operation: ClaimedOperation, answer: WriteAnswer) -> Result:
-    return Result(operation, OperationState.FAILED, code=answer.code, detail=answer.detail)
+    gone = answer.verdict is WriteVerdict.GONE
+    return Result(operation, OperationState.FAILED, code=answer.code, detail=answer.detail, gone=gone)
 
 
 def _write(operation: ClaimedOperation) -> Write:

@@ -137,6 +137,34 @@ async def test_what_was_sent_to_the_former_calendar_is_obsolete_and_made_by_the_
     await nothing_left_to_do(verifier)
 
 
+@pytest.mark.parametrize("minutes", [1, 11], ids=["sent again", "looked up"])
+async def test_a_copy_whose_calendar_was_deleted_before_its_answer_came_is_made_again(
+    world: World, verifier: Verifier, minutes: int
+) -> None:
+    """The refusal of the same write in the deleted calendar was taken for a copy that never existed."""
+    await world.open(meetings(1))
+    await world.add_job()
+    world.simulator.faults.add({**LOST, "times": 1})
+    run = await world.request()
+    await world.plan(run.id)
+    await world.apply(run.id)
+    assert await world.subjects() == ["Meeting 0"]
+    drop_calendar(world)
+    await world.delete((await world.source("Meeting 0"))["id"])
+    world.clock.advance(minutes=minutes)
+    assert (await world.drive(run.id))["state"] == "completed_with_errors"
+    # The next night finds out that the calendar is gone.
+    night = await world.request()
+    await world.drive(night.id)
+    assert ((await world.view(night.id)).run.plan or {})["code"] == "archive_calendar_gone"
+    assert (await world.job())[0]
+    assert (await rebuild(verifier))["archived"] == 1
+    assert await world.subjects() == ["Meeting 0"]
+    # The next run finds out that the event is gone, and its copy stays (2.4).
+    assert (await world.archive())["source_deleted"] == 1
+    await nothing_left_to_do(verifier)
+
+
 async def test_a_rebuild_that_was_cancelled_is_taken_up_where_it_stopped(
     world: World, verifier: Verifier
 ) -> None:
