@@ -7,6 +7,7 @@ import pytest
 
 from shared.domain.events.source_event import detached_key
 from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World
 
@@ -216,6 +217,24 @@ async def test_an_invitation_made_again_keeps_the_owners_category(world: World) 
     await world.edit((await world.source("Review"))["id"], categories=["Beta - billable"])
     await world.archive()
     assert (await world.copy("Review"))["categories"] == ["Beta - billable"]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_an_invitation_is_known_although_only_the_map_named_it(world: World, locked: bool) -> None:
+    await world.open([event("Call", NINE, iCalUId="one")])
+    await world.archive()
+    if locked:
+        await lock(world, MONDAY)
+    await world.delete((await world.source("Call"))["id"])
+    await world.add(event("Call", NINE, iCalUId="another"))
+    # Monday is in the margin of a run of Sunday.
+    report = await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR * locked)
+    assert (report["repointed"], report["updated"], report["locked"]) == (1, 0, int(locked))
+    await world.delete((await world.source("Call"))["id"])
+    await world.add(event("Renamed", NINE, iCalUId="another"), event("Call", NINE + 4 * HOUR))
+    assert (await world.archive())["repointed"] == 1
+    assert await world.items() == []
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T13:00"][: 2 - locked]
 
 
 async def test_of_three_calls_a_day_two_entered_again_keep_their_copies(world: World) -> None:
