@@ -40,7 +40,8 @@ People, between and during runs (``mailbox``, ``acting``, ``archives``, ``decidi
 - Request the same run twice, one that replaces, and a second archive of the same calendar in the same place.
 
 ``determined`` fixes what a seed means. ``trace`` hashes every step, so that two runs can be compared.
-``fault_sites`` counts where faults strike, and makes some rare places more frequent in each world.
+``fault_sites`` counts where faults strike. It makes some rare places more frequent in each world, also when
+the storm is over: most worlds ask for verifications and answer questions only then.
 ``rule_counts`` counts which rules of the product fired. In one world of five the archive is a calendar of our
 own database (``archives``), which every fault of PostgreSQL strikes. Sources are always Graph's.
 
