@@ -41,7 +41,7 @@ People, between and during runs (``mailbox``, ``acting``, ``archives``, ``decidi
 
 ``determined`` fixes what a seed means. ``trace`` hashes every step, so that two runs can be compared.
 ``fault_sites`` counts where faults strike. It makes some rare places more frequent in each world, also when
-the storm is over: most worlds ask for verifications and answer questions only then.
+the storm is over. Most worlds verify only then.
 ``rule_counts`` counts which rules of the product fired. In one world of five the archive is a calendar of our
 own database (``archives``), which every fault of PostgreSQL strikes. Sources are always Graph's.
 
