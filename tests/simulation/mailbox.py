@@ -172,7 +172,7 @@ class Person:
     def made_again(self, event: Event, days: int | None = None) -> None:
         """An event comes again under another id, or becomes a series, or one of its ``days`` stays.
 
-        The days on which nobody recognises it are counted after this deed and after each later one.
+        This edit and each later one count the days that nobody can recognise.
         """
         number = self.about(event)
         self.came_again(number)

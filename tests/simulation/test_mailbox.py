@@ -78,7 +78,7 @@ async def test_an_entry_that_becomes_a_series_and_moves_is_known_by_nobody(
     days = len(person.moments[-1].source)
     assert person.meetings[number] == days
     await person.do(SeriesEdits(person).move_by_an_hour)
-    # The copy of the single event stays at its time. The product asks no question about a modification.
+    # The copy keeps the time of the single event. The product never asks about a modification entry.
     assert person.meetings[number] == days + unknown
 
 

@@ -34,8 +34,8 @@ def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, ar
         )
         return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
     source = record.source(row.source_id, row.original_start, row.series_id)
-    # The row names the invitation: the record may be of the event before, if only the map changed. That of a
-    # detached row still exists, at another time.
+    # The row has the current iCalUId. The record may have the former one, because some runs change the map
+    # alone. A detached row has none, since its event still exists at another time.
     invitation = "" if is_detached(row.source_key) else row.ical_uid
     facts = replace(meeting_facts(source, row.source_key, zone), ical_uid=invitation)
     takes_place = not (record.is_cancelled or record.is_declined)

@@ -87,7 +87,7 @@ class SourceMatcher:
         self.doubts = doubts
         #: What this reading could not read. Nothing in it is gone or matched (2.12).
         self.unread = UnreadEvents()
-        self._reader: SourceReader | None = None
+        self._reader: SourceReader
         #: Events that overlap what could not be read: the stored group, by key.
         self.held: dict[str, UUID] = {}
         self.repointed = 0
@@ -145,9 +145,8 @@ class SourceMatcher:
             new = row is None or held or key in page.bare or key not in page.known or self.doubts.asks_of(row)
             if not new or key in self._decided:
                 continue
-            added = self._reader is not None and key in self._reader.resets.added
             facts = meeting_facts(read.event, key, self._context.window.zone)
-            self._new[key] = replace(facts, added=True) if added else facts
+            self._new[key] = replace(facts, added=True) if key in self._reader.resets.added else facts
             if (entered := read.event.entered_at) is not None and entered > self._fresh_from:
                 self._late.add(key)
             if self._holds_back and (key in self._in_doubt or key in self._late):
@@ -326,7 +325,7 @@ class SourceMatcher:
             and should_have_shown(self._context, event, places.get(row.source_id))
         }
         moved = [row for row in living if row.source_key not in unsure]
-        if self._reader is not None and await self._reader.leave_moved(self._turn, moved, found, places):
+        if await self._reader.leave_moved(self._turn, moved, found, places):
             return None
         gone_rows = [each for key, each in candidates.items() if key in gone]
         away = await TakingOver(self._ports, self._context).left_here(candidates.values(), places)

@@ -93,10 +93,11 @@ class PlanMaking:
         decided = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, reader.met):
             return None
-        if not last and self._kept_in_vain(decided):
+        heirs, unseen = self._heirs | decided.heirs, self._unseen(reader)
+        # No copy is kept for a changed duplicate that does not take it over (domain.md 2.9).
+        if not last and self._matcher.merged.refuse(self._planner.seen, heirs):
             return None
-        unseen = self._unseen(reader)
-        if not last and await unseen.hand_over(self._heirs | decided.heirs):
+        if not last and await unseen.hand_over(heirs):
             return None
         async with self._turn.session() as session:
             await self._write(session, decided, Material())
@@ -127,11 +128,6 @@ class PlanMaking:
             self._writer,
             self._matcher,
         )
-
-    def _kept_in_vain(self, decided: Decided) -> bool:
-        """Whether a copy was kept for a changed duplicate that does not take it over (domain.md 2.9)."""
-        inheriting = self._heirs | decided.heirs
-        return self._matcher.merged.refuse(self._planner.seen, inheriting)
 
     async def _hold_partners(self, reader: SourceReader) -> bool:
         """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""

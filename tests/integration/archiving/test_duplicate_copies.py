@@ -232,7 +232,7 @@ async def test_a_meeting_entered_again_when_its_event_went_to_another_calendar_h
     await world.archive()
     keys = await world.copies_by_key()
     early, *later = await world.rows("SELECT source_id, copy_id FROM archived_events ORDER BY start_at")
-    # The early one is renamed as it is entered again. That is no certain match, and its owner is asked.
+    # The person enters the early meeting again under another name. The match is uncertain: the plan asks.
     await world.delete(early["source_id"])
     await world.add(event("Another name", NINE))
     for row in later:
@@ -245,7 +245,7 @@ async def test_a_meeting_entered_again_when_its_event_went_to_another_calendar_h
     assert (report["repointed"], report["flagged"], report["archived"], adds_up(report)) == (1, 1, 0, True)
     assert {key: n for key, n in (await world.copies_by_key()).items() if key} == keys
     await nothing_more(world)
-    # Its event comes back, and is a duplicate. The question is about the same two meetings as before.
+    # The moved event comes back and is a duplicate now. The open question stays the same.
     (moved,) = [row["source_id"] for row in later if row["copy_id"] is not None]
     await world.move(moved, "Calendar")
     report = await world.archive()

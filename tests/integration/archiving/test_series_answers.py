@@ -230,12 +230,17 @@ async def test_a_locked_period_keeps_what_it_holds_until_it_is_reopened(world: W
     await nothing_more(world)
 
 
-async def test_an_answer_holds_for_a_locked_day_of_another_window_until_it_is_reopened(world: World) -> None:
+async def taken_in_the_window_of_two_days(world: World) -> None:
+    """A daily series moves by an hour. A run of its first two days asks, and its owner takes the series."""
     await world.open([daily("Standup")])
     await world.archive()
     await move(world, HOUR)
     await world.archive(DAY, DAY + timedelta(days=2))
     await answer(world, TAKE)
+
+
+async def test_an_answer_holds_for_a_locked_day_of_another_window_until_it_is_reopened(world: World) -> None:
+    await taken_in_the_window_of_two_days(world)
     lock_id = await lock(world, LockedPeriod(EVERY_CUSTOMER, date(2026, 3, 5), date(2026, 3, 6)))
     for _ in range(2):
         assert (await world.archive())["locked"] == 1
@@ -295,11 +300,7 @@ async def test_a_write_that_fails_leaves_the_answer_due_until_it_is_made(world: 
 
 
 async def test_an_answer_holds_for_a_day_of_another_window_whose_write_failed(world: World) -> None:
-    await world.open([daily("Standup")])
-    await world.archive()
-    await move(world, HOUR)
-    await world.archive(DAY, DAY + timedelta(days=2))
-    await answer(world, TAKE)
+    await taken_in_the_window_of_two_days(world)
     world.simulator.faults.add({"match": PATCHED, "kind": "status", "status": 400, "code": "ErrorInvalid"})
     assert (await world.archive())["failed"] == 1
     await world.archive()

@@ -71,6 +71,14 @@ async def test_an_invitation_of_another_organizer_keeps_the_owners_category(worl
     await nothing_more(world)
 
 
+async def one_waits_in_the_time_of_the_copy(world: World) -> None:
+    """The next run lets the event in the copy's time wait, and archives the one at two o'clock."""
+    report = await world.archive()
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
+    assert (await starts(world), await hours(world)) == (["2026-03-02T09:00", "2026-03-02T14:00"], 2.0)
+    await nothing_more(world)
+
+
 async def test_an_invitation_of_another_organizer_waits_before_the_same_subject_later_that_day(
     world: World,
 ) -> None:
@@ -81,11 +89,7 @@ async def test_an_invitation_of_another_organizer_waits_before_the_same_subject_
     copy = await world.copy("Review")
     await edits.new_invitation(review, organizer="grace@example.test")
     await edits.create("Review", WALL.replace(hour=14))
-    report = await world.archive()
-    # The copy stands in the time of the invitation, so what is elsewhere is archived.
-    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
-    assert (await starts(world), await hours(world)) == (["2026-03-02T09:00", "2026-03-02T14:00"], 2.0)
-    await nothing_more(world)
+    await one_waits_in_the_time_of_the_copy(world)
     await world.answer(Answer.ONE_MEETING)
     assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T14:00"]
     assert (copy["id"] in {each["id"] for each in await world.copies()}, await hours(world)) == (True, 2.0)
@@ -103,10 +107,7 @@ async def test_a_question_about_what_takes_the_time_of_a_copy_stays_when_its_sub
     await edits.create("Another name", WALL)
     assert (await world.archive())["flagged"] == 1
     await edits.create("Review", WALL.replace(hour=14))
-    report = await world.archive()
-    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
-    assert (await starts(world), await hours(world)) == (["2026-03-02T09:00", "2026-03-02T14:00"], 2.0)
-    await nothing_more(world)
+    await one_waits_in_the_time_of_the_copy(world)
     await world.answer(Answer.ONE_MEETING)
     assert (await world.subjects(), await hours(world)) == (["Another name", "Review"], 2.0)
     await nothing_more(world)

@@ -91,7 +91,7 @@ async def test_a_copy_that_was_dragged_onto_a_day_is_that_of_the_moved_series_th
     before = ["02 09:00", "05 15:00", "06 09:00"]
     assert await counting(world) == before
     await move(world, 24 * HOUR)
-    # The new day is a part of the question about the series. Nobody is asked about it alone.
+    # The question about the series covers the new day. The plan asks no second question about that day.
     assert (await world.archive())["archived"] == 0
     assert await sides(world) == {
         "archived": ["02 09", "05 15", "06 09"],

@@ -331,7 +331,7 @@ def test_what_takes_the_time_of_a_copy_under_another_subject_does_not_wait_befor
     row, moved = gone(facts("old")), facts("moved", start=NOON + 3 * HOUR)
     other = facts("other", subject="Other")
     assert match_meetings([row], [moved, other], ()).doubts == (Doubt(("old",), ("moved",)),)
-    # It keeps waiting if it waited before the same one came, unless it waits for another meeting.
+    # An event that waits already goes first, unless another copy has its subject.
     kept = match_meetings([row], [moved, other], (), {"other"})
     assert kept.doubts == (Doubt(("old",), ("other",)),)
     of_other = gone(facts("of other", subject="Other", start=NOON - 3 * HOUR))
