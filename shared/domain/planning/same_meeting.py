@@ -297,12 +297,13 @@ def _in_its_time(left: "_Left", waiting: Collection[str]) -> list[tuple[GoneRow,
     own = {row.facts.key for row, event in there if _name(event) == _name(row.facts)}
     elsewhere: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
     for event in left.events:
-        elsewhere[_name(event)].append(event)
-    return left.take(
-        (row, event)
-        for row, event in there
-        if row.facts.key not in own and any(_is_likely(row, other) for other in elsewhere[_name(row.facts)])
-    )
+        elsewhere[_name(event), event.day].append(event)
+
+    def found_elsewhere(row: GoneRow) -> bool:
+        days = [row.facts.day + n * _A_DAY for n in range(-2, 3)]
+        return any(_is_likely(row, other) for day in days for other in elsewhere[_name(row.facts), day])
+
+    return left.take((r, event) for r, event in there if r.facts.key not in own and found_elsewhere(r))
 
 
 def _name(facts: MeetingFacts) -> Hashable:
