@@ -39,6 +39,29 @@ class MeetingFacts:
     added: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GoneRow:
+    """A row of the map whose source is gone."""
+
+    facts: MeetingFacts
+    #: It has a copy that counts as time.
+    counts: bool
+    #: Start of the copy, UTC, after modifications, as is ``copy_end``.
+    copy_start: datetime
+    copy_end: datetime
+    #: False for a row without a record: only invitation and slot are known.
+    known: bool = True
+    #: It has no copy because its overlap is undecided.
+    waits: bool = False
+    #: Only a to c may give its copy away: its event went to another calendar. Or a former duplicate lies in
+    #: the time of the copy, and takes it over if they give it to nobody (2.9).
+    only_certain: bool = False
+
+    def shares_time(self, facts: MeetingFacts) -> bool:
+        """Whether the meeting shares some time with the copy."""
+        return self.copy_start < facts.end and facts.start < self.copy_end
+
+
 def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
     """The facts of a source event. Raises ValueError for an occurrence without series or original start."""
     single = event.type is EventType.SINGLE_INSTANCE

@@ -18,8 +18,8 @@ from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.meeting_facts import MeetingFacts
-from shared.domain.planning.same_meeting import Doubt, GoneRow, MatchStep, Pair, closest
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts
+from shared.domain.planning.same_meeting import Doubt, MatchStep, Pair, closest
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.action_item_keeping import ActionItemKeeper, shown_in_item

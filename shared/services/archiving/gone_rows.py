@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.appointments.appointment_record import AppointmentRecord
 from shared.domain.events.source_event import is_detached
-from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts
-from shared.domain.planning.same_meeting import GoneRow
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
 from shared.domain.runs.archived_event import ArchivedEventState
 
 

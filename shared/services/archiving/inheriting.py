@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.domain.events.revision import revision, source_revision
-from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
 from shared.domain.planning.read_event import ReadEvent
-from shared.domain.planning.same_meeting import GoneRow
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
 

@@ -5,16 +5,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
 from shared.domain.planning.same_meeting import (
-    GoneRow,
     Matching,
     MatchStep,
     match_meetings,
@@ -29,6 +26,7 @@ from shared.services.archiving.gone_rows import as_gone
 from shared.services.archiving.inheriting import MergedEvents, hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.read_page import ReadPage
+from shared.services.archiving.repointing import repoint
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
@@ -206,7 +204,9 @@ class SourceMatcher:
                 self._decided |= (await self._context.archived_events(session).by_keys(list(heirs))).keys()
                 pairs = [pair for pair in pairs if pair.event not in self._decided]
                 for pair in pairs:
-                    await self._repoint(session, rows[pair.row], pair.step, new[pair.event])
+                    row, facts = rows[pair.row], new[pair.event]
+                    await repoint(session, self._ports, self._context, row, pair.step, facts)
+                self.repointed += len(pairs)
             self.doubts.repointed(pairs)
             # Even if nothing was given, what was planned is gone.
             return True
@@ -355,42 +355,8 @@ class SourceMatcher:
             kept = await self._context.archived_events(session).by_keys([key for _, _, key in pairs])
             for row, event, key in (pair for pair in pairs if pair[2] not in kept):
                 facts = meeting_facts(event, key, self._context.window.zone)
-                await self._repoint(session, row, MatchStep.SERIES_TAKEN, facts)
-
-    async def _repoint(
-        self, session: AsyncSession, row: MapRow, step: MatchStep, facts: MeetingFacts
-    ) -> None:
-        """Give the row and its copy to the new event (domain.md 2.16)."""
-        now, window = self._ports.clock.now(), self._context.window
-        new = row._replace(
-            source_key=facts.key,
-            source_id=facts.source_id,
-            ical_uid=facts.ical_uid,
-            original_start=facts.slot,
-            series_id=facts.series,
-        )
-        # For an event of another window only the map changes. The run of that window writes the copy.
-        write = window.start <= row.start_at < window.end
-        # The series is known from now on, not since the single event was archived (2.17).
-        entered_by = self._context.run_id if row.series_id is None else None
-        await self._context.identities(session).repoint(row, new, now, write=write, entered_by=entered_by)
-        overlaps = self._context.overlaps(session)
-        await overlaps.repoint(row.source_key, facts.key)
-        await overlaps.follow(facts.key, now)
-        await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
-        await self._ports.audit.record(
-            session,
-            "archived_event.repointed",
-            "archived_event",
-            row.id,
-            {
-                "step": str(step),
-                "before": {"source_key": row.source_key, "source_id": row.source_id},
-                "after": {"source_key": facts.key, "source_id": facts.source_id},
-            },
-            on_behalf_of=self._context.owner_id,
-        )
-        self.repointed += 1
+                await repoint(session, self._ports, self._context, row, MatchStep.SERIES_TAKEN, facts)
+                self.repointed += 1
 
     async def take_over(self, former: MapRow, heir: MapRow) -> None:
         """Give the copy of a vanished representative to its next duplicate (domain.md 2.9)."""

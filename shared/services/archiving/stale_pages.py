@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from shared.domain.planning.meeting_facts import MeetingFacts
-from shared.domain.planning.same_meeting import GoneRow, match_meetings
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts
+from shared.domain.planning.same_meeting import match_meetings
 from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.source_lookup import read_sources

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.events.source_event import SourceEvent
-from shared.domain.planning.same_meeting import GoneRow
+from shared.domain.planning.meeting_facts import GoneRow
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.events.source_event import Participant
-from shared.domain.planning.meeting_facts import MeetingFacts, meeting_facts, title_key
+from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts, title_key
 from shared.domain.planning.same_meeting import (
     Doubt,
-    GoneRow,
     Matching,
     MatchStep,
     Pair,
