@@ -168,13 +168,18 @@ def _meeting_in_time(left: MeetingsLeft, waiting: Collection[str]) -> list[Doubt
     parts = _Parts()
     for row, event in intersecting(counting, timed):
         parts.join(("row", row.facts.key), ("event", event.key))
+    rows = {("row", row.facts.key): row.facts for row in counting}
+    events = {("event", event.key): event for event in timed}
     doubts: list[Doubt] = []
     for part in parts.groups():
-        old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
-        starts = {row.facts.start for row in counting if ("row", row.facts.key) in part}
-        new = [event for event in timed if ("event", event.key) in part]
-        new.sort(key=lambda event: (event.start not in starts, event.key not in waiting))
-        doubts.append(Doubt(tuple(old), tuple(event.key for event in new[: len(old)])))
+        old = sorted((each.start, each.key) for node in part if (each := rows.get(node)) is not None)
+        starts = {start for start, _ in old}
+        new = sorted(
+            (each.start not in starts, each.key not in waiting, each.start, each.key)
+            for node in part
+            if (each := events.get(node)) is not None
+        )
+        doubts.append(Doubt(tuple(key for _, key in old), tuple(key for *_, key in new[: len(old)])))
     left.without({key for each in doubts for key in each.rows}, {k for d in doubts for k in d.events})
     return doubts
 
