@@ -17,7 +17,7 @@ PostgreSQL: ``database_faults`` draws them, ``postgres_wire`` carries them out, 
 - Connection lost before or after the effect, most often of a COMMIT; serialization failure.
 - In one seed of fifty the server is killed, recovers and refuses connections for a while.
 
-Processes (``orchestration``):
+Processes (``orchestration``, ``fleet``):
 
 - A crash at a database call or at any moment, so at any await; orderly shutdown in the middle of work.
 - An activity executed twice, at once or up to a minute later, on the same or another process. The slower one
@@ -41,13 +41,14 @@ People, between and during runs (``mailbox``, ``acting``, ``archives``, ``decidi
 
 ``determined`` fixes what a seed means. ``trace`` hashes every step, so that two runs can be compared.
 ``fault_sites`` counts where faults strike. It makes some rare places more frequent in each world, also when
-the storm is over. Most worlds verify only then.
+the storm is over. Most worlds verify only then. A mishap also befalls the last verification.
 ``rule_counts`` counts which rules of the product fired. In one world of five the archive is a calendar of our
 own database (``archives``), which every fault of PostgreSQL strikes. Sources are always Graph's.
 
 Graph keeps to the fault model of design.md. It remembers a transactionId for fifteen minutes. Stale reads
 and late effects are at most a minute old. In the end nothing fails any more, and everything is archived once
 more. Then ``judging`` compares the result with two oracles and with what the product counts (``hours``).
+At last copies are changed by hand. A verification must find that, whatever fails then (``verifying``).
 ``oracle`` implements the rules of domain.md again (``rules``) and knows what plans read. ``minutes`` knows
 only what the calendars held, and which meeting each entry is about for its people.
 

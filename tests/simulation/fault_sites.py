@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 from zlib import crc32
+
+from tests.simulation.mishaps import Mishap
 
 _WRITES = re.compile(rb"(?<!FOR )(?<!KEY )\b(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
 _READS = re.compile(rb"\bFROM\s+(\w+)", re.IGNORECASE)
@@ -39,6 +42,32 @@ _WANTED = tuple(
         *("read user_erasures", "read user_exports", "read users", "read verification_findings"),
         *("read verification_items", "update jobs", "update verification_findings", "update verifications"),
         *("delete idempotency_keys", "delete overlap_members", "update overlap_groups", "rollback", "other"),
+    )
+)
+# Places that few worlds pass, or that most pass only when hardly anything fails any more. Each world also
+# wants some of these. The fewer worlds pass one, the larger its weight.
+_SELDOM = {
+    f"database: {what}": weight
+    for weight, places in (
+        (6, ("delete action_item_events", "insert appointments")),
+        (4, ("insert action_item_events", "insert action_items")),
+        (3, ("other", "read local_events", "read pg_type")),
+        (2, ("lock notifications", "read appointments", "rollback", "update verification_findings")),
+        (1, ("delete verification_findings", "delete verification_items", "insert jobs")),
+        (1, ("insert overlap_members", "insert verification_findings", "insert verification_items")),
+        (1, ("insert verifications", "lock mailbox_gates", "lock verifications", "read audit_entries")),
+        (1, ("read backfills", "read system_settings", "read user_exports", "read verification_findings")),
+        (1, ("read verification_items", "update action_items", "update appointments")),
+        (1, ("update archive_configurations", "update verifications")),
+    )
+    for what in places
+}
+_SELDOM_WANTED = 2
+# What befalls activities that hardly any world executes during the storm. Each world wants one of these.
+_MISHAPS = tuple(
+    product(
+        ("begin_verification", "compare_verification", "finish_verification"),
+        (Mishap.CRASH_AT_CALL, Mishap.CRASH_AT_TIME, Mishap.CANCELLED, Mishap.TWIN),
     )
 )
 
@@ -76,16 +105,23 @@ class Grudge:
     """A world's ill will against some kinds of places, so that rare ones are struck, too.
 
     Each world is against one place in ``_SHARE``, where every fourth passage fails, three times at most:
-    more, and nothing would ever be done. It also strikes up to three rare places, the rarest ones, and the
-    one that it wants. The last two are struck after the storm, too. It has random numbers of its own.
+    more, and nothing would ever be done. It also strikes up to three rare places, the rarest ones, and those
+    that it wants. The last two are struck after the storm, too. It has random numbers of its own, and
+    draws what it wants of the places that few worlds pass from ``seldom``.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, seldom: random.Random) -> None:
         self.rng = rng
         self._share = rng.randrange(_SHARE)
         self._left = rng.randrange(_MOST + 1)
         self._rare = _MOST
-        self._wanted = rng.choice(_WANTED)
+        self._wanted = {
+            rng.choice(_WANTED),
+            *seldom.choices(list(_SELDOM), weights=list(_SELDOM.values()), k=_SELDOM_WANTED),
+        }
+        self._wanted_mishap = seldom.choice(_MISHAPS)
+        #: Whether that is still to befall its activity.
+        self._plots = False
         self._struck: set[str] = set()
         self._forgiven = False
 
@@ -102,7 +138,7 @@ class Grudge:
         return True
 
     def _strikes_rarest(self, place: str) -> bool:
-        wanted = place == self._wanted or _RAREST.search(place) is not None
+        wanted = place in self._wanted or _RAREST.search(place) is not None
         return wanted and self.rng.random() < 0.8
 
     def _strikes_rare(self, place: str) -> bool:
@@ -112,13 +148,26 @@ class Grudge:
         return True
 
     def relent(self) -> None:
-        """The storm is over. Only the wanted place and the rarest ones fail, each once more."""
+        """The storm is over. Only the wanted places and the rarest ones fail, each once more."""
         self._left = self._rare = 0
         self._struck.clear()
 
     def forgive(self) -> None:
         """Nothing fails any more."""
         self._forgiven = True
+
+    def resent(self) -> None:
+        """The wanted places and the rarest ones fail once more each. One activity meets its mishap."""
+        self._forgiven, self._plots = False, True
+        self._struck.clear()
+
+    def mishap(self, activity: str, *kinds: Mishap) -> Mishap | None:
+        """The wanted mishap, if it is one of ``kinds`` and is to befall this execution. It comes once."""
+        wanted, kind = self._wanted_mishap
+        if not self._plots or activity != wanted or kind not in kinds:
+            return None
+        self._plots = False
+        return kind
 
 
 def graph_place(method: str, path: str, *, in_batch: bool) -> str:

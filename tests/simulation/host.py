@@ -102,8 +102,8 @@ class Host:
         #: The product, whole; only what reaches the outside is simulated.
         self.app = simulated_application(settings, clock, self.database, self._transport)
         self.period_locker = PeriodLocker(clock, self.app.foundations.audit_writer)
-        #: In the order in which they began: the order of a set of tasks differs between processes.
-        self.activities: dict[asyncio.Task[Any], None] = {}
+        #: Their names, in the order in which they began: that of a set of tasks differs between processes.
+        self.activities: dict[asyncio.Task[Any], str] = {}
 
     def die(self, *, calls_arrive: bool) -> None:
         """The process is gone at once: no rollback of its own, no release, no goodbye."""

@@ -26,6 +26,7 @@ from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
 from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
 from tests.simulation.statistics import REBUILT
+from tests.simulation.verifying import check_verification
 
 type Row = dict[str, Any]
 
@@ -327,29 +328,19 @@ class Judge:
         self._tell(operations, {operation["archived_event_id"] for operation in again})
         self.verdict.rules = rule_counts.fired(*await self._rows(*rule_counts.TABLES))
 
-    async def verified(self, verification_id: UUID | None) -> None:
-        """A verification of everything that came to rest finds what its owner did by hand, nothing else."""
+    async def verified(self, verification_id: UUID | None, gone: set[str]) -> None:
+        """A verification of everything that came to rest finds what its owner did by hand, nothing else.
+
+        ``gone``: archive keys of copies that the owner deleted since the last run.
+        """
         verifications, findings, rows = await self._rows(
             "verifications", "verification_findings ORDER BY starts_at, subject", "archived_events"
         )
         found = next((each for each in verifications if each["id"] == verification_id), None)
-        if found is None or found["state"] != "completed":
-            said = None if found is None else (found["state"], found["reason"])
-            self.verdict.problems.append(f"the last verification did not complete: {said}")
-            return
-        by_id = {row["id"]: row for row in rows}
-        for each in findings:
-            if each["verification_id"] != verification_id:
-                continue
-            row = by_id.get(each["archived_event_id"], {})
-            if row.get("archive_key") in self._person.touched:
-                continue
-            if self.frozen is not None and each["reason"] in ("not_written", "revision_differs"):
-                # A locked period takes nothing late and nothing changed (domain.md 2.8).
-                continue
-            what = f"{each['kind']} ({each['reason']}) at {each['starts_at']:%m-%d %H:%M}"
-            where = f"{row.get('state')} row {(each['source_key'] or '')[-24:]}"
-            self.verdict.problems.append(f"verified: {what}, {where}")
+        ours = [each for each in findings if each["verification_id"] == verification_id]
+        self.verdict.problems += check_verification(
+            *(found, ours, rows, self._person.touched, gone), locked=self.frozen is not None
+        )
 
     async def _rows(self, *tables: str) -> list[list[Row]]:
         return await accounts.rows_once_answered(self._observer, *tables)

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from tests.simulation.fleet import Fleet
 from tests.simulation.graph_world import GraphWorld, Request
-from tests.simulation.orchestration import Fleet
 
 # A batch is given up after 30 s; a little less, since instants are floats.
 _BATCH_SECONDS = 29.9

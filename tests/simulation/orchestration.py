@@ -4,11 +4,12 @@ import asyncio
 import inspect
 import random
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from durabletask.task import TaskFailedError
 from shared.services.operation.dispatching import Work
 from shared.triggers import archive_workflow, verification_workflow
 from tests.simulation.epoch import EPOCH
-from tests.simulation.fault_sites import FaultSites
+from tests.simulation.fault_sites import FaultSites, Grudge
+from tests.simulation.fleet import Fleet
 from tests.simulation.host import Host
 from tests.simulation.mishaps import Mishap
 
@@ -27,6 +29,8 @@ current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current
 _REDISPATCHES = 40
 # Each mishap makes the next one so much rarer: else activities that take long would never end.
 _WEARS = 0.97
+# At which of the next database calls a process dies at the latest. An activity of a verification makes few.
+_CALLS, _FEW_CALLS = 60, 20
 
 
 def _generator_of(builder: Any) -> Any:
@@ -108,7 +112,7 @@ class _Context:
 class Durable:
     """Instances by run, and the hosts that execute their activities."""
 
-    def __init__(self, rng: random.Random, trouble: Trouble, hosts: "Fleet") -> None:
+    def __init__(self, rng: random.Random, trouble: Trouble, hosts: Fleet) -> None:
         self._rng = rng
         self.trouble = trouble
         self._hosts = hosts
@@ -118,13 +122,17 @@ class Durable:
         self.failures: list[str] = []
         self.mishaps: Counter[str] = Counter()
         self.sites = FaultSites()
+        self.grudge: Grudge | None = None
 
-    def _befall(self, name: str, mishap: Mishap, count: int = 1) -> None:
+    def _befall(self, name: str, mishap: Mishap) -> None:
         """Something goes wrong with an activity."""
-        self.mishaps[mishap] += count
-        if count:
-            self.trouble.wear()
-            self.sites.strike(f"activity: {name}", mishap)
+        self._plan(mishap)
+        self.sites.strike(f"activity: {name}", mishap)
+
+    def _plan(self, mishap: Mishap) -> None:
+        """Something is to go wrong. The place counts it only if it does."""
+        self.mishaps[mishap] += 1
+        self.trouble.wear()
 
     def alive(self, work_id: UUID) -> bool:
         """Whether an instance of the run, or of the verification, is active."""
@@ -200,12 +208,13 @@ class Durable:
     async def _at_least_once(self, work_id: UUID, name: str, given: Any) -> Any:
         for _ in range(_REDISPATCHES):
             executions = [self._execute(work_id, name, given)]
-            if self._rng.random() < self.trouble.twin:
+            if self._rng.random() < self.trouble.twin or self._begrudged(name, Mishap.TWIN):
                 delay = self._rng.choice((0.0, self._rng.uniform(0, 2), self._rng.uniform(0, 60)))
                 executions.append(self._later(delay, work_id, name, given))
                 self._befall(name, Mishap.TWIN)
             done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
-            self._befall(name, Mishap.ZOMBIE, len(pending))
+            if pending:
+                self._befall(name, Mishap.ZOMBIE)
             self.strays |= pending
             for execution in executions:
                 execution.add_done_callback(self._forget)
@@ -237,7 +246,7 @@ class Durable:
         current_activity.set((work_id, name, self._executions))
         loop = asyncio.get_running_loop()
         work = loop.create_task(self._call(host, work_id, name, given))
-        host.activities[work] = None
+        host.activities[work] = name
         work.add_done_callback(lambda done: host.activities.pop(done, None))
         self.sites.passed[f"activity: {name}"] += 1
         timers = self._plot(loop, host, work, name)
@@ -257,19 +266,38 @@ class Durable:
         self, loop: asyncio.AbstractEventLoop, host: Host, work: asyncio.Task[Any], name: str
     ) -> list[asyncio.TimerHandle]:
         """Decide whether this execution is to die, and when."""
-        timers = []
         delay = self._rng.choice((0.0, self._rng.uniform(0.0, 1.0), self._rng.uniform(0.0, 30.0)))
+        mishap, wanted = self._drawn(), False
+        if mishap is None:
+            kinds = Mishap.CRASH_AT_CALL, Mishap.CRASH_AT_TIME, Mishap.CANCELLED
+            mishap, wanted = self._begrudged(name, *kinds), True
+        if mishap is None:
+            return []
+        self._plan(mishap)
+        leave = partial(self._shut_down, host, work, name)
+        if mishap is Mishap.CRASH_AT_TIME:
+            return [loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5)]
+        if mishap is Mishap.CANCELLED and not wanted:
+            return [loop.call_later(delay, leave)]
+        die = partial(self._hosts.kill_named, host.name)
+        call = self._rng.randrange(1, _FEW_CALLS if wanted else _CALLS)
+        self._hosts.at_call(host, call, die if mishap is Mishap.CRASH_AT_CALL else leave)
+        return []
+
+    def _begrudged(self, name: str, *kinds: Mishap) -> Mishap | None:
+        return self.grudge.mishap(name, *kinds) if self.grudge is not None else None
+
+    def _shut_down(self, host: Host, work: asyncio.Task[Any], name: str) -> None:
+        """A process ends in order, unless the work is done."""
+        if not work.done():
+            self.sites.strike(f"activity: {name}", Mishap.CANCELLED)
+            host.cancel(work)
+
+    def _drawn(self) -> Mishap | None:
+        """How this execution is to die by chance."""
         if self._rng.random() < self.trouble.crash:
-            if self._rng.random() < 0.5:
-                self._hosts.kill_at_call(host, self._rng.randrange(1, 60))
-                self._befall(name, Mishap.CRASH_AT_CALL)
-            else:
-                self._befall(name, Mishap.CRASH_AT_TIME)
-                timers.append(loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5))
-        elif self._rng.random() < self.trouble.cancel:
-            timers.append(loop.call_later(delay, host.cancel, work))
-            self._befall(name, Mishap.CANCELLED)
-        return timers
+            return Mishap.CRASH_AT_CALL if self._rng.random() < 0.5 else Mishap.CRASH_AT_TIME
+        return Mishap.CANCELLED if self._rng.random() < self.trouble.cancel else None
 
     async def _call(self, host: Host, work_id: UUID, name: str, given: Any) -> Any:
         """The activities of archive_workflow and verification_workflow, on one host's services."""
@@ -298,62 +326,6 @@ class Durable:
                 case "finish_verification":
                     return str(await verifications.finish(work_id, given["reason"], gone=given["gone"]))
         raise LookupError(name)
-
-
-class Fleet:
-    """The processes that are alive; one that died is replaced."""
-
-    def __init__(self, rng: random.Random, make: Callable[[], Host], count: int) -> None:
-        self._rng = rng
-        self._make = make
-        self.hosts = [make() for _ in range(count)]
-        self._doomed: dict[str, int] = {}
-        self.everyone = list(self.hosts)
-        self.killed = 0
-
-    def any(self) -> Host:
-        """One of the living."""
-        return self._rng.choice(self.hosts)
-
-    def kill(self, host: Host, calls_arrive: bool) -> None:
-        """A process dies with everything it was doing."""
-        if host.dead:
-            return
-        self.killed += 1
-        host.die(calls_arrive=calls_arrive)
-        for work in list(host.activities):
-            work.cancel()
-        replacement = self._make()
-        self.everyone.append(replacement)
-        self.hosts[self.hosts.index(host)] = replacement
-
-    def kill_named(self, name: str) -> None:
-        """A process dies, its open calls with or without effect."""
-        host = next((host for host in self.hosts if host.name == name), None)
-        if host is not None:
-            self.kill(host, self._rng.random() < 0.5)
-
-    def kill_at_call(self, host: Host, call: int) -> None:
-        """Let a process die after this many more database calls."""
-        self._doomed[host.name] = call
-
-    def struck(self, name: str) -> bool:
-        """Count a database call of a process; True if it died of it."""
-        left = self._doomed.get(name)
-        if left is None:
-            return False
-        if left > 1:
-            self._doomed[name] = left - 1
-            return False
-        del self._doomed[name]
-        if not any(host.name == name for host in self.hosts):
-            return False
-        self.kill_named(name)
-        return True
-
-    def spare(self) -> None:
-        """Nobody dies any more."""
-        self._doomed.clear()
 
 
 def _told(progress: Any) -> dict[str, Any]:

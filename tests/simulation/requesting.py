@@ -1,5 +1,6 @@
 """What the owner asks of the product beside runs, through its services: each may be refused or lost."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,14 +12,18 @@ from uuid import UUID
 from shared import telemetry
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.identity.caller import Caller
-from shared.errors import AdminAssistantError
+from shared.errors import AdminAssistantError, Unavailable
 from shared.services.operation.dispatching import Work
 from tests.simulation import answering, deciding
 from tests.simulation.archives import Archive
+from tests.simulation.fleet import Fleet
 from tests.simulation.judging import Judge
 from tests.simulation.mailbox import Person
-from tests.simulation.orchestration import Durable, Fleet
+from tests.simulation.orchestration import Durable
 from tests.simulation.source_keys import archive_key_of
+
+# How often the owner asks again, at most, for what may have been lost on the way.
+_MOST_REQUESTS = 30
 
 type Row = dict[str, Any]
 type Deed = Callable[[], Any]
@@ -86,6 +91,14 @@ class Requests:
                 self.durable.start(found, Work.VERIFICATION)
         return found
 
+    async def verify_at_last(self, start: datetime, end: datetime) -> UUID | None:
+        """Request a comparison until it is there."""
+        for _ in range(_MOST_REQUESTS):
+            if (found := await self.verify(start, end)) is not None:
+                return found
+            await asyncio.sleep(self.rng.uniform(1.0, 60.0))
+        return None
+
     async def put_back(self) -> None:
         """Request that a missing copy, found by a verification, is put back (2.15)."""
         missing = await self.judge.missing()
@@ -97,13 +110,22 @@ class Requests:
                 self._start([started.run.id])
 
     async def backfill(self) -> None:
-        """Request to archive the time before the nightly runs month by month (2.14)."""
+        """Request to archive the time before the nightly runs month by month (2.14).
+
+        Whatever is lost on the way is asked for again: hardly any world backfills, and each of its writes is
+        struck once.
+        """
         first = (await self.judge.archive_from()) - timedelta(days=self.rng.randrange(0, 70))
-        with self._as_owner("backfill"):
-            _, run_id = await self.fleet.any().app.archiving.backfills.start(
-                self.owner, self.configuration, first
-            )
-            self._start([run_id] if run_id is not None else [])
+        for _ in range(_MOST_REQUESTS):
+            with self._as_owner("backfill"):
+                try:
+                    backfills = self.fleet.any().app.archiving.backfills
+                    _, run_id = await backfills.start(self.owner, self.configuration, first)
+                except Unavailable:
+                    await asyncio.sleep(1.0)
+                    continue
+                self._start([run_id] if run_id is not None else [])
+            return
 
     async def rebuild(self) -> str | None:
         """Request the archive calendar again after it was deleted. Returns the code of a refusal."""

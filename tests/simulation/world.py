@@ -25,6 +25,7 @@ from tests.simulation.database_faults import DatabaseFaults
 from tests.simulation.entries import ARCHIVE_ZONES, DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
+from tests.simulation.fleet import Fleet
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import BASE_URL, GraphWorld
 from tests.simulation.host import Host, HostClock
@@ -33,12 +34,13 @@ from tests.simulation.limits import Limits
 from tests.simulation.locked_periods import freeze
 from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
-from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestrations, Trouble
+from tests.simulation.orchestration import Durable, SimulatedOrchestrations, Trouble
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.rebuilding import Rebuild
 from tests.simulation.requesting import Requests
 from tests.simulation.resting import come_to_rest
 from tests.simulation.rules import Policies
+from tests.simulation.source_keys import archive_key_of
 from tests.simulation.statistics import LOCAL_ARCHIVE
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.warm_database import WarmDatabase
@@ -47,6 +49,8 @@ FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
 _EXPIRY = 31 * 86_400.0
 # One that learns what owners deleted, one whose overlaps wait, one after they expired.
 _LAST_RUNS = 3
+# Copies that are changed before the last verification. The first attempts may be lost on the way.
+_LAST_TOUCHES = 4
 _LONGEST_STORM = 6 * 3600.0
 _LONGEST_CALM = 48 * 3600.0
 # Half of what a lease leaves after a batch.
@@ -95,14 +99,13 @@ class World:
             restart_at=self.rng.randrange(20, 500) if seed % _RESTART_EVERY == 7 else None,
             killed_by=self.fleet.struck,
         )
-        self.grudge = Grudge(random.Random(f"grudge {seed}"))
+        self.grudge = Grudge(random.Random(f"grudge {seed}"), random.Random(f"seldom {seed}"))
         self.database_faults.grudge = self.graph_faults.grudge = self.grudge
         self.database_faults.kill = self.fleet.kill_named
         wire.faults = self.database_faults
-        wire.sites = verdict.sites
-        self.graph_faults.sites = verdict.sites
+        wire.sites = self.graph_faults.sites = self.fleet.sites = verdict.sites
         self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
-        self.durable.sites = verdict.sites
+        self.durable.sites, self.durable.grudge = verdict.sites, self.grudge
         self.observer = WarmDatabase(self._settings, application_name="observer")
         self.archive = self._make_archive(random.Random(f"archive {seed}"))
         pairs = random.Random(f"pair {seed}")
@@ -207,9 +210,18 @@ class World:
         await self._request(*everything)
         await self._rest(_LONGEST_CALM)
         await self.judge.nothing_more_written(self._requested)
-        verification_id = await self.requests.verify(*everything)
+        await self._verify(*everything)
+
+    async def _verify(self, start: datetime, end: datetime) -> None:
+        """Copies are changed by hand. A verification finds them, whatever fails then."""
+        self.grudge.resent()
+        before = {archive_key_of(copy) for copy in await self.archive.copies()}
+        for _ in range(_LAST_TOUCHES):
+            await self.person.do(self.archive.touch)
+        gone = before - {archive_key_of(copy) for copy in await self.archive.copies()}
+        verification_id = await self.requests.verify_at_last(start, end)
         await self._rest(_LONGEST_CALM)
-        await self.judge.verified(verification_id)
+        await self.judge.verified(verification_id, gone)
 
     async def _tidy_up(self, start: datetime, end: datetime) -> None:
         """What the owner does without haste: stop a run, answer questions, put a missing copy back."""
