@@ -1,7 +1,7 @@
 """What no page of the window showed: heirs, vanished events, failed writes, events to keep though gone."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -252,7 +252,20 @@ class UnseenEvents:
                 events |= left
                 await self._reader.enter(session, left)
                 rows |= await self._context.archived_events(session).by_keys(list(left))
+            for row in await self._withdrawn(session, [rows[key] for key in events], calendars):
+                del events[row.source_key]
+                gone.append(row)
             return rows, await self._reader.shown(session, events, rows), gone
+
+    async def _withdrawn(
+        self, session: AsyncSession, rows: Iterable[MapRow], calendars: Mapping[str, str | None]
+    ) -> list[MapRow]:
+        """New events that waited, not for an overlap, and went where nobody archives (domain.md 2.16)."""
+        here = (None, self._context.source_calendar_id)
+        away = [row for row in rows if calendars.get(row.source_id) not in here]
+        bare = [row for row in away if row.state is ArchivedEventState.FLAGGED and not row.had_copy]
+        kept = await self._context.overlaps(session).recorded([row.source_key for row in bare])
+        return [row for row in bare if row.source_key not in kept or self._matcher.doubts.asks_of(row)]
 
     async def _carry_out_by_id(
         self,
@@ -287,6 +300,9 @@ class UnseenEvents:
         ids = [row.id for row in gone if row.id not in forgotten]
         if not ids:
             return
+        # Its owner was asked whether it is a meeting that has a copy. No overlap brings it back (2.16).
+        asked = [row.source_key for row in gone if self._matcher.doubts.asks_of(row)]
+        await self._context.overlaps(session).forget_records(asked)
         await self._context.archived_events(session).set_state(ids, ArchivedEventState.SOURCE_DELETED, now)
         await AppointmentRepository(session).mark_source_deleted(self._context.owner_id, ids, now)
         self.source_deleted += len(ids)
