@@ -55,6 +55,8 @@ class Update(_Decided):
 
     action: ClassVar = Action.UPDATE
     times: ModifiedTimes | None = None
+    #: The map has its source as gone.
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class EditedByOwner(_Decided):
     """Do nothing: the owner's edit of the copy stays."""
 
     action: ClassVar = Action.EDITED_BY_OWNER
+    #: As in ``Update``.
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +176,13 @@ def compare(
         return Unchanged(key, revision, changed=False)
     if not row.stands and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Create(key, revision, times)
+    returned = row.state is ArchivedEventState.SOURCE_DELETED
     if replaces:
-        return Update(key, revision, times)
+        return Update(key, revision, times, returned)
     if row.revision != revision and row.conflict_revision == revision:
-        return EditedByOwner(key, revision)
+        return EditedByOwner(key, revision, returned)
     if row.pending or row.shown_free or row.revision != revision:
-        return Update(key, revision, times)
+        return Update(key, revision, times, returned)
     return Unchanged(key, revision, changed=row.state is not ArchivedEventState.PRESENT)
 
 

@@ -180,3 +180,24 @@ async def test_a_touched_but_unchanged_copy_is_updated(world: World) -> None:
     await world.edit((await world.source("Draft"))["id"], subject="Final")
     report = await world.archive()
     assert (report["conflict"], report["updated"]) == (0, 1)
+
+
+async def test_a_day_that_its_series_brings_back_is_not_told_as_gone_although_its_copy_was_edited(
+    world: World,
+) -> None:
+    await world.open([series := daily("Standup")])
+    await world.archive()
+    master = (await on(world, "2026-03-02"))["seriesMasterId"]
+    await world.edit(master, recurrence=daily("Standup", 4)["recurrence"])
+    assert (await world.archive())["source_deleted"] == 1
+    last = max(await world.copies(), key=lambda copy: str(copy["start"]["dateTime"]))
+    await world.edit(last["id"], subject="By hand")
+    await world.edit(master, subject="Daily", recurrence=series["recurrence"])
+    for _ in range(2):
+        assert (await world.archive())["conflict"] == 1
+        (found,) = await world.rows(
+            "SELECT e.state, a.source_deleted_at FROM appointments a"
+            " JOIN archived_events e ON e.id = a.archived_event_id WHERE a.subject = 'Standup'"
+        )
+        assert dict(found) == {"state": "present", "source_deleted_at": None}
+    assert sorted(await world.subjects()) == ["By hand", *["Daily"] * 4]
