@@ -36,6 +36,8 @@ People, between and during runs (``mailbox``, ``acting``, ``archives``, ``decidi
   event to next week.
 - ``series_edits``: split a series (renamed or not), move it by an hour or a day, change pattern or range.
   Reset its exceptions, drag occurrences, turn it into a single event and back.
+- ``dragged_series``: in some worlds, drag an occurrence to the next day, archive it, move its whole series
+  there, and say which of both is right.
 - Edit and delete copies, decide overlaps, answer action items or let them expire, lock periods, cancel runs.
 - Request the same run twice, one that replaces, and a second archive of the same calendar in the same place.
 

@@ -79,7 +79,11 @@ def _given(item: Row) -> set[str]:
 async def answer(host: Host, owner: Caller, rng: random.Random, items: Sequence[Row]) -> list[UUID]:
     """Answer one open item somehow; the runs to be started for it."""
     item = rng.choice(items)
-    wanted = Answer(rng.choice(ANSWERS[item["question"]]))
+    return await give(host, owner, item, Answer(rng.choice(ANSWERS[item["question"]])))
+
+
+async def give(host: Host, owner: Caller, item: Row, wanted: Answer) -> list[UUID]:
+    """Give this answer; the runs to be started for it, none if it is refused."""
     with suppress(AdminAssistantError):
         return list((await host.app.review.answering.answer(owner, item["id"], wanted)).run_ids)
     return []

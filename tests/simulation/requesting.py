@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from shared import telemetry
+from shared.domain.action_items.items import Answer
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError, Unavailable
@@ -65,6 +66,19 @@ class Requests:
         if items:
             with self._as_owner("answer"):
                 self._start(await answering.answer(self.fleet.any(), self.owner, self.rng, items))
+
+    async def answer_about(self, series: str, *, takes: bool) -> bool:
+        """The owner says whether a changed series is right. Returns whether no question waits for that."""
+        items = [
+            each
+            for each in answering.open_items(await self.judge.items())
+            if each["series"] and each["series"]["id"] == series
+        ]
+        for item in items:
+            wanted = Answer.TAKE_SERIES if takes else Answer.KEEP_ARCHIVED
+            with self._as_owner("answer"):
+                self._start(await answering.give(self.fleet.any(), self.owner, item, wanted))
+        return not items
 
     async def edit(self) -> None:
         """The owner edits what is archived, through the API (domain.md 2.5)."""

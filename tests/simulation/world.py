@@ -22,6 +22,7 @@ from shared.settings import Settings
 from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
+from tests.simulation.dragged_series import DraggedSeries
 from tests.simulation.entries import ARCHIVE_ZONES, DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
@@ -128,6 +129,7 @@ class World:
         self._rebuild = Rebuild(
             random.Random(f"rebuild {seed}"), self.person, self.archive, self.judge, self.requests
         )
+        self._dragged = DraggedSeries(random.Random(f"dragged {seed}"), self.person, self.requests, FIRST_DAY)
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody looked at."""
@@ -145,6 +147,7 @@ class World:
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
                 await self.acting.act(self.archive.touch)
+            await self._dragged.begin()
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self.requests.decide()
@@ -160,6 +163,10 @@ class World:
                 await self._lock()
             await self._rebuild.happen(
                 lambda: self._request(*self._window()), lambda: self._rest(_LONGEST_STORM)
+            )
+            await self._dragged.happen(
+                lambda mode: self._request(FIRST_DAY, FIRST_DAY + timedelta(days=DAYS), mode),
+                lambda: self._rest(_LONGEST_STORM),
             )
         storm.cancel()
         await self._calm_down()
