@@ -9,7 +9,7 @@ from typing import Final
 from infra.local.graph_simulator.graph.rendering import raw_json
 from infra.local.graph_simulator.state.model import Event
 from shared.domain.runs.archive_run import RunMode
-from tests.simulation.entries import shifted, times_of
+from tests.simulation.entries import DAYS, shifted, times_of
 from tests.simulation.mailbox import Person
 from tests.simulation.requesting import Requests
 
@@ -48,20 +48,23 @@ class DraggedSeries:
             await self.person.do(self.drag_to_the_day_between)
 
     async def happen(
-        self, request: Callable[[RunMode], Awaitable[None]], rest: Callable[[], Awaitable[None]]
+        self,
+        request: Callable[[datetime, datetime, RunMode], Awaitable[None]],
+        rest: Callable[[], Awaitable[None]],
     ) -> None:
         """Archive the series, move it by a day, archive it again and say which of both is right."""
         if not self._here or self._series is None:
             return
         self._here = False
-        await request(RunMode.NORMAL)
+        days = self.first_day, self.first_day + timedelta(days=DAYS)
+        await request(*days, RunMode.NORMAL)
         await rest()
         if self._series not in self.person.events() or self._series.recurrence is None:
             # It was deleted, moved to another calendar, or made a single event.
             return
         await self.person.do(self.move_onto_the_dragged_day)
         replaces = self.rng.random() < _REPLACING
-        await request(RunMode.REPLACE if replaces else RunMode.NORMAL)
+        await request(*days, RunMode.REPLACE if replaces else RunMode.NORMAL)
         await rest()
         if not replaces:
             await self._answer()

@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from shared.database.models.metadata import METADATA
 from shared.settings import Settings
@@ -31,7 +32,7 @@ def run_seed(
     try:
         with determined(seed, loop):
             world = World(seed, settings, loop, wire, verdict)
-            loop.set_exception_handler(world.complain)
+            loop.set_exception_handler(lambda _, context: _complain(verdict, context))
             loop.run_until_complete(world.live())
             verdict.trace = wire.trace.end()
             _end(loop)
@@ -45,6 +46,13 @@ def run_seed(
         wire.close()
         loop.close()
     return verdict
+
+
+def _complain(verdict: Verdict, context: dict[str, Any]) -> None:
+    """An exception nobody looked at."""
+    error = context.get("exception")
+    if not isinstance(error, asyncio.CancelledError):
+        verdict.problems.append(f"unhandled: {context.get('message')} {error!r} {context.get('future')!r}")
 
 
 def _end(loop: VirtualLoop) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import random
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -131,14 +130,6 @@ class World:
         )
         self._dragged = DraggedSeries(random.Random(f"dragged {seed}"), self.person, self.requests, FIRST_DAY)
 
-    def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception nobody looked at."""
-        error = context.get("exception")
-        if not isinstance(error, asyncio.CancelledError):
-            self.verdict.problems.append(
-                f"unhandled: {context.get('message')} {error!r} {context.get('future')!r}"
-            )
-
     async def live(self) -> None:
         """The whole story."""
         self.acting.populate(self.rng.choice((2, 5, 10, 25, 45)))
@@ -157,17 +148,12 @@ class World:
                 await self.requests.answer()
             if self.rng.random() < 0.2:
                 await self._request(*self._window())
-            await self._rest(_LONGEST_STORM)
+            await self._rest_in_storm()
             await self.judge.note_copies()
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
-            await self._rebuild.happen(
-                lambda: self._request(*self._window()), lambda: self._rest(_LONGEST_STORM)
-            )
-            await self._dragged.happen(
-                lambda mode: self._request(FIRST_DAY, FIRST_DAY + timedelta(days=DAYS), mode),
-                lambda: self._rest(_LONGEST_STORM),
-            )
+            await self._rebuild.happen(lambda: self._request(*self._window()), self._rest_in_storm)
+            await self._dragged.happen(self._request, self._rest_in_storm)
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
@@ -366,6 +352,9 @@ class World:
         durable = self.durable
         if not await come_to_rest(self._tick, lambda: durable.busy, self.judge.open_work, longest):
             self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
+
+    async def _rest_in_storm(self) -> None:
+        await self._rest(_LONGEST_STORM)
 
     async def _tick(self) -> bool:
         """Whether everything that was due was done."""

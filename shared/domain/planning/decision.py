@@ -36,6 +36,8 @@ class _Decided:
     #: About a meeting of another window that a modification changes (domain.md 4.8). It is no event of this
     #: run.
     margin: bool = field(default=False, kw_only=True)
+    #: The map has the event as gone or consumed, and learns that it is there. A write may still fail.
+    back: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,6 @@ class Update(_Decided):
 
     action: ClassVar = Action.UPDATE
     times: ModifiedTimes | None = None
-    #: The map has its source as gone.
-    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,6 @@ class Unchanged(_Decided):
     """Write nothing: the copy is as the source."""
 
     action: ClassVar = Action.UNCHANGED
-    #: False if the map already has it present.
-    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +78,6 @@ class EditedByOwner(_Decided):
     """Do nothing: the owner's edit of the copy stays."""
 
     action: ClassVar = Action.EDITED_BY_OWNER
-    #: As in ``Update``.
-    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +169,17 @@ def compare(
         # Only the write shows whether the copy is really gone. Only then is it created again (2.10).
         return Update(key, revision, times) if row.has_copy else Create(key, revision, times)
     if row.state is ArchivedEventState.SUPERSEDED and not replaces:
-        return Unchanged(key, revision, changed=False)
+        return Unchanged(key, revision)
     if not row.stands and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Create(key, revision, times)
-    returned = row.state is ArchivedEventState.SOURCE_DELETED
+    back = row.state is ArchivedEventState.SOURCE_DELETED
     if replaces:
-        return Update(key, revision, times, returned)
+        return Update(key, revision, times, back=back)
     if row.revision != revision and row.conflict_revision == revision:
-        return EditedByOwner(key, revision, returned)
+        return EditedByOwner(key, revision, back=back)
     if row.pending or row.shown_free or row.revision != revision:
-        return Update(key, revision, times, returned)
-    return Unchanged(key, revision, changed=row.state is not ArchivedEventState.PRESENT)
+        return Update(key, revision, times, back=back)
+    return Unchanged(key, revision, back=row.state is not ArchivedEventState.PRESENT)
 
 
 def compare_again(decided: Create | Flag, known: KnownEvent | None, mode: RunMode) -> Decision:

@@ -19,12 +19,10 @@ from shared.domain.planning.archive_plan import Decided, Decision, KnownEvent
 from shared.domain.planning.decision import (
     Consume,
     Create,
-    EditedByOwner,
     Flag,
     Heir,
     LeaveOut,
     Merge,
-    Unchanged,
     Update,
     applied_modifications,
     own_row,
@@ -165,7 +163,7 @@ class OperationDrafter:
                 if isinstance(each, Merge) and each.changed
             },
             [self._set_aside(each, material.events.get(each.source_key)) for each in aside],
-            [each.source_key for each in free if _is_present(each)],
+            [each.source_key for each in free if each.back],
             heirs,
         )
 
@@ -295,13 +293,6 @@ class OperationDrafter:
             "record": record,
             "revision": record.revision,
         }
-
-
-def _is_present(decision: Decision) -> bool:
-    """Whether the map learns now that the source is there. What becomes of a write does not matter."""
-    if isinstance(decision, Update | EditedByOwner):
-        return decision.returned
-    return isinstance(decision, Unchanged) and decision.changed
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Create | Update:

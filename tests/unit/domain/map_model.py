@@ -140,6 +140,8 @@ def changes(decision: Decision) -> bool:
             return True
         case RemovedByOwner() | EditedByOwner():
             return False
+        case Unchanged():
+            return decision.back
         case _:
             return decision.changed
 

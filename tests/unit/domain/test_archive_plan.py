@@ -33,7 +33,7 @@ def decide(
 def test_a_new_event_is_created_and_an_archived_one_compared() -> None:
     assert decide(EVENT)["s:a"] == Create("s:a", NOW)
     unchanged = decide(EVENT, rows={"s:a": row("s:a", NOW)})["s:a"]
-    assert unchanged == Unchanged("s:a", NOW, changed=False)
+    assert unchanged == Unchanged("s:a", NOW)
     assert decide(EVENT, rows={"s:a": row("s:a", "old")})["s:a"] == Update("s:a", NOW)
 
 
