@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from shared.domain.appointments import counting
-from shared.domain.planning import same_meeting, series_change
+from shared.domain.planning import meetings_left, same_meeting, series_change
 from shared.services.archiving import source_following
 from shared.services.archiving.source_reading import SourceReader
 from tests.simulation.prober import Prober
@@ -48,6 +48,12 @@ async def _left_none(self: Any, session: Any, events: Any, rows: Any) -> set[str
     return set()
 
 
+@contextmanager
+def _without_same_day() -> Iterator[None]:
+    with patch.object(same_meeting, "same_day", _no_key), patch.object(meetings_left, "same_day", _no_key):
+        yield
+
+
 def _without_reason(*reasons: str) -> Switch:
     rules = tuple(rule for rule in counting.RULES if rule.reason not in reasons)
     return lambda: patch.object(counting, "RULES", rules)
@@ -55,12 +61,12 @@ def _without_reason(*reasons: str) -> Switch:
 
 SWITCHES: dict[str, Switch] = {
     "2.4 dragged later": lambda: patch.object(SourceReader, "left_behind", _left_none),
-    "2.16a": lambda: patch.object(same_meeting, "_invitation", _no_key),
-    "2.16b": lambda: patch.object(same_meeting, "_successor", _no_key),
-    "2.16c": lambda: patch.object(same_meeting, "_entry", _no_key),
-    "2.16d": lambda: patch.object(same_meeting, "_same_day", _no_key),
-    "2.16d a day off": lambda: patch.object(same_meeting, "_within_a_day", _no_doubts),
-    "2.16d, e undecided": lambda: patch.object(same_meeting, "_in_its_place", _no_doubts),
+    "2.16a": lambda: patch.object(same_meeting, "invitation", _no_key),
+    "2.16b": lambda: patch.object(same_meeting, "successor", _no_key),
+    "2.16c": lambda: patch.object(same_meeting, "entry", _no_key),
+    "2.16d": _without_same_day,
+    "2.16d a day off": lambda: patch.object(same_meeting, "within_a_day", _no_doubts),
+    "2.16d, e undecided": lambda: patch.object(same_meeting, "in_its_place", _no_doubts),
     "2.16e": lambda: patch.object(same_meeting, "_meeting_in_time", _no_doubts),
     "2.17 times stay": lambda: patch.object(source_following, "keep_archived", _all_follows),
     "2.17 exceptions stay": lambda: patch.object(series_change, "_keep_exception", _as_plain),
