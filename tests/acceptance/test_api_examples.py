@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_the_examples_of_the_description(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """Taken again, every request is accepted, and answers have the fields and kinds of values described."""
-    boxes = demonstration.tenant(datetime.now(UTC).date())
+    boxes = demonstration.tenant(datetime.now(UTC))
     await load_mailboxes(stack, [*boxes, demonstration.newcomer()])
     people = [
         Person(box.address, box.display_name, box.time_zone, box.archive_from, nightly=False) for box in boxes

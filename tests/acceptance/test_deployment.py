@@ -90,6 +90,7 @@ def test_the_package_is_the_same_each_time(
     assert again.size <= 25_000_000
 
 
+@pytest.mark.alone
 async def test_cold_start_from_the_package(
     built: package.Package, acceptance_point: AcceptancePoint, quick: bool
 ) -> None:

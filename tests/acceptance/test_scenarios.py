@@ -21,7 +21,7 @@ async def test_twenty_scenarios_of_people(
 ) -> None:
     """Each of the twenty scenarios passes on the local system."""
     await trial_mailbox.seed(stack)
-    address = demonstration.tenant(datetime.now(UTC).date(), "large")[0].address
+    address = demonstration.tenant(datetime.now(UTC), "large")[0].address
     monkeypatch.setenv(uat.PERSON, await stack.token(address, ["User"]))
     monkeypatch.setenv(uat.ADMIN, await stack.token())
     status = await uat.run(["--url", stack.base_url])

@@ -148,8 +148,7 @@ def _write(
 async def _archive_all(
     stack: Stack, options: _Options, tell: Callable[[str], None]
 ) -> tuple[list[ArchiveOutcome], list[tuple[CalendarFile, Months]]]:
-    today = datetime.now(UTC).date()
-    mailboxes = demonstration.tenant(today, options.scale) if options.demonstrated else []
+    mailboxes = demonstration.tenant(datetime.now(UTC), options.scale) if options.demonstrated else []
     unknown = [demonstration.newcomer()] if options.demonstrated and options.scale == "small" else []
     if new := await load_mailboxes(stack, [*mailboxes, *unknown]):
         tell(f"loaded {len(new)} mailboxes of the demonstration tenant")

@@ -1,6 +1,6 @@
-"""The demonstration tenant: people and their calendars, the same for the same date."""
+"""The demonstration tenant: people and their calendars, the same for the same dates."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 from infra.local.demonstration.large import large_tenant
 from infra.local.demonstration.mailbox import EVERYTHING, DemoArchive, DemoMailbox
@@ -12,13 +12,13 @@ SCALES = ("small", "large")
 __all__ = ["EVERYTHING", "SCALES", "DemoArchive", "DemoMailbox", "newcomer", "tenant"]
 
 
-def tenant(today: date, scale: str = "small") -> list[DemoMailbox]:
-    """Mailboxes of the tenant as of ``today``: three lively people, or 50 mailboxes of 400 events.
+def tenant(now: datetime, scale: str = "small") -> list[DemoMailbox]:
+    """Mailboxes of the tenant as of ``now``: three lively people, or 50 mailboxes of 400 events.
 
     Raises ``ValueError`` for an unknown scale.
     """
     if scale == "small":
-        return small_tenant(today)
+        return small_tenant(now)
     if scale == "large":
-        return large_tenant(today)
+        return large_tenant(now.astimezone(UTC).date())
     raise ValueError(f"unknown scale {scale!r}, known: {', '.join(SCALES)}")

@@ -2,7 +2,8 @@
 
 import random
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from infra.local.demonstration import days
 from infra.local.demonstration.events import Json, all_day, at, timed
@@ -72,19 +73,22 @@ _SECOND = {
 _BACKFILLED = frozenset({"yuki.tanaka@example.com"})
 
 
-def small_tenant(today: date) -> list[DemoMailbox]:
-    """Three people, each with at least 60 events in the month of ``today`` and in the one before.
+def small_tenant(now: datetime) -> list[DemoMailbox]:
+    """Three people, each with at least 60 events in the month of ``now`` and in the one before.
+
+    Each has the date of their own zone: in Tokyo a month begins before it ends in New York.
 
     Beside the archive of everything each has another one: a timesheet, one whose overlaps wait for their
     owner, one kept in our database. One person's older month is left to a backfill.
 
     A calendar with clock changes reaches back to the last one, so that it lies in the archived window.
     """
-    return [_person(today, number) for number in range(len(_PEOPLE))]
+    return [_person(now, number) for number in range(len(_PEOPLE))]
 
 
-def _person(today: date, number: int) -> DemoMailbox:
+def _person(now: datetime, number: int) -> DemoMailbox:
     address, name, zone, outlook_zone, own_subjects = _PEOPLE[number]
+    today = now.astimezone(ZoneInfo(zone)).date()
     # Seeded by who and which month: the same calendar all month long.
     draw = random.Random(f"{address}|{today:%Y-%m}")
     first, last = days.first_of_previous_month(today), days.last_of_month(today)

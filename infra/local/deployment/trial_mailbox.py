@@ -10,7 +10,7 @@ from infra.local.stack import Stack
 
 async def seed(stack: Stack) -> str:
     """Make one person with 400 events and an archive; returns the id of its configuration."""
-    mailbox = demonstration.tenant(datetime.now(UTC).date(), "large")[0]
+    mailbox = demonstration.tenant(datetime.now(UTC), "large")[0]
     await load_mailboxes(stack, [mailbox])
     person = Person(
         mailbox.address, mailbox.display_name, mailbox.time_zone, mailbox.archive_from, nightly=False

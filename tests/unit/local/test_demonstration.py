@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from infra.local.demonstration import tenant
+from infra.local import demonstration
 from infra.local.demonstration.days import first_of_month, first_of_previous_month, last_clock_change
 from infra.local.demonstration.mailbox import DemoMailbox
 from infra.local.graph_simulator.behaviour.counters import Counters
@@ -157,6 +157,15 @@ def test_each_person_has_a_second_archive_of_another_sort_and_one_an_older_month
     assert any(older.isoformat() <= day < box.archive_from.isoformat() for day in days)
 
 
+def test_where_the_next_month_has_begun_a_person_has_it_already() -> None:
+    """A backfill ends where nightly runs begin in the person's zone. Both would take the same month."""
+    boxes = demonstration.tenant(datetime(2026, 11, 30, 16, tzinfo=UTC))
+    assert {box.time_zone: box.archive_from for box in boxes if box.time_zone != "Europe/Vienna"} == {
+        "America/New_York": date(2026, 10, 1),
+        "Asia/Tokyo": date(2026, 11, 1),
+    }
+
+
 def test_the_calendar_does_not_change_within_the_month() -> None:
     early, late = (tenant(day) for day in (date(2026, 11, 10), date(2026, 11, 23)))
     assert [mailbox.events for mailbox in early] == [mailbox.events for mailbox in late]
@@ -177,6 +186,11 @@ def test_the_large_tenant_has_50_mailboxes_of_400_events_in_the_archived_range()
 def test_an_unknown_scale_is_refused() -> None:
     with pytest.raises(ValueError, match="medium"):
         tenant(date(2026, 11, 23), "medium")
+
+
+def tenant(today: date, scale: str = "small") -> list[DemoMailbox]:
+    """At noon in UTC it is the same date for all of them."""
+    return demonstration.tenant(datetime.combine(today, time(12), UTC), scale)
 
 
 def expanded(mailbox: DemoMailbox, today: date) -> list[Json]:
