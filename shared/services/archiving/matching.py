@@ -345,7 +345,8 @@ class SourceMatcher:
                 self._context.source_mailbox, each.facts.series, begins, begins + _FAR
             ):
                 ended.add(each.facts.key)
-        return match_meetings(gone, new, ended, self.doubts.waiting)
+        # An event whose overlap was decided by a plan that broke off waits for no answer.
+        return match_meetings(gone, new, ended, self.doubts.waiting & self.doubts.events)
 
     async def hand_on(self, pairs: Sequence[tuple[MapRow, SourceEvent, str]]) -> None:
         """Give rows to other events, by key, after their series changed (domain.md 2.17)."""

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import RowMapping, text
 
 from shared.domain.action_items.items import Answer
+from shared.services.archiving.unseen_events import UnseenEvents
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_likely_meetings import again_at, counting
 from tests.integration.archiving.test_overlaps import adds_up
@@ -81,3 +82,22 @@ async def test_a_new_event_that_goes_is_not_archived_by_a_decision_about_its_ove
     await world.archive(DAY - 24 * HOUR, DAY + 24 * HOUR)
     assert [each["status"] for each in await world.groups()] == ["closed"]
     assert await counting(world) == ["09:00", "22:00"]
+
+
+async def test_what_an_overlap_made_wait_is_asked_about_for_no_other_event_after_a_plan_broke_off(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE)], overlap_policy="auto")
+    await world.archive()
+    maybe = event("Maybe", NINE - HOUR, showAs="tentative")
+    await world.add(event("Visit", NINE - HOUR, 5 * 60), maybe)
+    assert (await world.archive())["flagged"] == 1
+    await again_at(world, NINE + 2 * HOUR)
+    # The review waits for an answer, so the rules decide the rest. The plan breaks off before it asks.
+    run_id = await world.break_off_plan(UnseenEvents, "read_bodies")
+    assert [each["status"] for each in await world.groups()] == ["resolved"]
+    report = await world.drive(run_id)
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 1, True)
+    assert await counting(world) == ["08:00", "09:00"]
+    await world.answer(Answer.ONE_MEETING)
+    assert await counting(world) == ["08:00", "11:00"]
