@@ -47,11 +47,11 @@ class Appointment(Identified, Timestamped, EventColumns, Base):
     #: ``source_sensitivity`` and ``source_show_as`` are the values before automation (domain.md 6.2).
     source_sensitivity: Mapped[str | None]
     source_show_as: Mapped[str | None]
-    #: ``source_start_at`` and ``source_end_at`` are the source's own times.
+    #: The others are the source's own, when it was archived; the subject only since an owner's edit.
     source_start_at: Mapped[datetime | None]
     source_end_at: Mapped[datetime | None]
-    #: The source's type when it was archived.
     source_type: Mapped[str | None]
+    source_subject: Mapped[str | None]
     #: Why it does not count as time.
     excluded: Mapped[str | None]
     #: It was archived because its overlap expired (5.8).

@@ -30,8 +30,9 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
     source_show_as: str | None = None
     source_start: datetime | None = msgspec.field(default=None, name="source_start_at")
     source_end: datetime | None = msgspec.field(default=None, name="source_end_at")
-    #: The source's type when it was archived.
+    #: The source's type when it was archived, and its subject since the owner edited the copy (2.16).
     source_type: str | None = None
+    source_subject: str | None = None
     modifications: tuple[Modification, ...] = ()
     revision: str = ""
     #: The instant that decides its window (domain.md 2.2). This and what follows are no columns that a record
@@ -57,10 +58,7 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
         return {column: found[column] for column in RECORD_COLUMNS}
 
     def event(self, source_id: str, original_start: datetime) -> SourceEvent:
-        """The event as its copy shows it, if the source is gone (domain.md 5.8).
-
-        ``source_id`` and ``original_start`` (UTC) come from its map row.
-        """
+        """The event as its copy shows it, if the source is gone (domain.md 5.8). The map row has the rest."""
         return SourceEvent(
             id=source_id,
             type=EventType.SINGLE_INSTANCE,
@@ -87,6 +85,7 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
         elif series is not None and not self.is_all_day and start != slot:
             kind = EventType.EXCEPTION
         as_given = {
+            "subject": self.subject if self.source_subject is None else self.source_subject,
             "start": start,
             "end": end,
             "show_as": self.source_show_as or self.show_as,
@@ -109,7 +108,7 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
 
 
 _NO_COLUMNS: Final = ("owning_start", "source_gone", "superseded", "consumed_by", "excluded")
-_NOT_ALWAYS: Final = ("revision", *_NO_COLUMNS)
+_NOT_ALWAYS: Final = ("revision", "source_subject", *_NO_COLUMNS)
 #: The columns of an appointment that its record fills.
 RECORD_COLUMNS: Final = tuple(
     column for column in AppointmentRecord.__struct_encode_fields__ if column not in _NO_COLUMNS

@@ -28,7 +28,7 @@ PERSONAL_FIELDS: Final = frozenset(
         *("subject", "body", "body_preview", "location", "locations", "categories", "organizer", "attendees"),
         *("ical_uid", "display_name", "given_name", "surname", "name", "address", "email", "mail", "phone"),
         *("user_principal_name", "source_reference", "archive_reference", "customer", "title", "text"),
-        *("description", "note", "comment", "prompt"),
+        *("description", "note", "comment", "prompt", "source_subject"),
     }
 )
 _EVENT_CONTENT = frozenset({"subject", "body", "body_preview", "location", "organizer", "attendees"})

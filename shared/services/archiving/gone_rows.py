@@ -37,10 +37,9 @@ def as_gone(row: MapRow, record: AppointmentRecord | None, zone: ZoneInfo, *, ar
     # alone. A detached row has none, since its event still exists at another time.
     invitation = "" if is_detached(row.source_key) else row.ical_uid
     facts = replace(meeting_facts(source, row.source_key, zone), ical_uid=invitation)
-    takes_place = not (record.is_cancelled or record.is_declined)
     return GoneRow(
         facts,
-        counts=takes_place
+        counts=not (record.is_cancelled or record.is_declined)
         and archived
         and record.show_as != "free"
         and not record.is_all_day

@@ -185,7 +185,8 @@ def _edited(record: AppointmentRecord, changes: ContentChanges) -> AppointmentRe
     if record.is_all_day and changes.keys() & {"start_at", "end_at"}:
         field = "start" if "start_at" in changes else "end"
         raise ValidationFailed([FieldError(field, "an all-day event has no times", "all_day")])
-    edited = record.changed(changes)
+    named = record.subject if record.source_subject is None else record.source_subject
+    edited = replace(record.changed(changes), source_subject=named)
     if edited.end < edited.start:
         field = "end" if "end_at" in changes else "start"
         raise ValidationFailed([FieldError(field, "the end must not be before the start", "range_order")])

@@ -34,7 +34,7 @@ CALENDAR_TAIL: Final = b"END:VCALENDAR\r\n"
 _TIMES: Final = frozenset({"start_at", "end_at", "is_all_day", "start", "end", "isAllDay"})
 _MASKED_COLUMNS: Final[Mapping[str, Any]] = {
     **MASKED_CONTENT,
-    "ical_uid": "",
+    **dict.fromkeys(("ical_uid", "source_subject"), ""),
     **dict.fromkeys(("is_cancelled", "is_declined"), False),
     **dict.fromkeys(("organizer", "source_sensitivity", "source_show_as", "source_deleted_at"), None),
     "attendees": [],

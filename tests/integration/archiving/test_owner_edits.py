@@ -1,6 +1,6 @@
 """An owner edits what is archived: record and copy change once, runs leave it alone (domain.md 2.5)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,9 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.owner_edits import OwnerEdits
 from tests.integration.archiving.changed_series import HOUR, NINES, TENS, counting, items, move
 from tests.integration.archiving.simulated_mailbox import event
-from tests.integration.archiving.test_same_meeting import NINE, daily
+from tests.integration.archiving.test_same_meeting import NINE, daily, nothing_more
+from tests.integration.archiving.test_series_edits import outlook
+from tests.integration.archiving.test_series_questions import WEEKLY
 from tests.integration.archiving.world import DAY, World
 
 NOON = DAY + timedelta(hours=12)
@@ -180,3 +182,46 @@ async def test_a_series_that_moves_before_an_edited_day_stays_refused_and_asks_n
         assert (report["conflict"], report["unchanged"]) == (1, 4)
     assert await items(world) == []
     assert await counting(world) == [NINES[0], *TENS[1:]]
+
+
+async def renamed(world: World) -> Any:
+    """The copy of the only event has another subject, on its owner's word; Outlook to change the event."""
+    await world.archive()
+    await carry_out(world, await ask(world, subject="Workshop"))
+    await carry_out(world, await ask(world, subject="Workshop with Acme"))
+    return await outlook(world)
+
+
+async def test_a_renamed_copy_keeps_its_meeting_when_that_is_entered_again(world: World) -> None:
+    await world.open([event("Seminar", NOON)])
+    edits = await renamed(world)
+    await world.delete((await world.source("Seminar"))["id"])
+    await edits.create("Seminar", NOON.replace(tzinfo=None))
+    report = await world.archive()
+    assert (report["archived"], report["repointed"], await world.items()) == (0, 1, [])
+    assert await counting(world) == ["02 12:00"]
+
+
+async def test_a_renamed_copy_counts_once_when_its_meeting_is_entered_again_later_that_day(
+    world: World,
+) -> None:
+    await world.open([event("Seminar", NOON)])
+    edits = await renamed(world)
+    await world.delete((await world.source("Seminar"))["id"])
+    await edits.create("Seminar", NOON.replace(hour=14, tzinfo=None))
+    assert (await world.archive())["flagged"] == 1
+    assert await counting(world) == ["02 12:00"]
+
+
+async def test_a_renamed_copy_stays_when_its_series_is_split_before_it(world: World) -> None:
+    await world.open([])
+    edits = await outlook(world)
+    before = NINE.replace(tzinfo=None) - timedelta(days=7)
+    series = await edits.create("Seminar", before, 60, recurrence=WEEKLY)
+    edits = await renamed(world)
+    await edits.split_series(series, date(2026, 3, 2))
+    report = await world.archive()
+    assert (report["flagged"], report["archived"]) == (0, 0)
+    assert (report["repointed"], await world.items()) == (1, [])
+    assert await world.subjects() == ["Workshop with Acme"]
+    await nothing_more(world)

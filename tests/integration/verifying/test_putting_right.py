@@ -157,6 +157,7 @@ class TestAdopt:
                 )
             ).scalar_one()
             assert (record.subject, record.categories) == ("As it was", ["Acme"])
+            assert record.source_subject == "Meeting 1"
             entry = await session.execute(
                 text("SELECT actor FROM audit_entries WHERE action = 'appointment.edited_by_owner'")
             )
@@ -164,6 +165,17 @@ class TestAdopt:
         assert await verifier.found(await verifier.verify()) == []
         report = await world.archive()
         assert (report["unchanged"], report["updated"], report["conflict"]) == (2, 0, 0)
+
+    async def test_it_stays_when_the_meeting_is_entered_again(self, world: World, verifier: Verifier) -> None:
+        await world.open([event("Review", DAY)])
+        await world.archive()
+        await world.edit((await world.copy("Review"))["id"], subject="As it was")
+        await verifier.adopt(*await verifier.one_finding())
+        await world.delete((await world.source("Review"))["id"])
+        await world.add(event("Review", DAY))
+        report = await world.archive()
+        assert (report["repointed"], report["archived"], report["updated"]) == (1, 0, 0)
+        assert await world.subjects() == ["As it was"]
 
     async def test_a_later_change_of_the_source_counts(self, world: World, verifier: Verifier) -> None:
         verified, finding = await verifier.edited()

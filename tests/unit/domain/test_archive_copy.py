@@ -185,7 +185,7 @@ def test_our_record_has_the_columns_of_an_appointment_and_keeps_the_people() -> 
     columns = set(Appointment.__table__.columns.keys())
     given_by_the_run = {"id", "owner_id", "configuration_id", "archived_event_id", "revision"}
     kept_by_the_table = {"source_deleted_at", "created_at", "updated_at", "excluded", "unresolved"}
-    kept_by_the_table |= {"origin_mailbox_id"}
+    kept_by_the_table |= {"origin_mailbox_id", "source_subject"}
     assert record.keys() == columns - given_by_the_run - kept_by_the_table
     assert record["start_at"] == "2026-02-03T12:00:00+00:00"
     assert record["attachment_count"] == 3

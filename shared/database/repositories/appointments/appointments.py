@@ -51,7 +51,7 @@ _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.SOURCE_DELETED: Appointment.source_deleted_at.is_not(None),
 }
 _ADOPT = text(f"""
-    UPDATE appointments a SET updated_at = :at,
+    UPDATE appointments a SET updated_at = :at, source_subject = COALESCE(a.source_subject, a.subject),
            {", ".join(f"{column} = r.{column}" for column in CONTENT_COLUMNS)}
       FROM jsonb_populate_record(NULL::appointments, CAST(:record AS jsonb)) AS r
      WHERE a.owner_id = :owner AND a.archived_event_id = :event
@@ -277,8 +277,7 @@ def _as_judged(row: Any) -> JudgedAppointment:
 
 
 def _recorded(row: Appointment) -> AppointmentRecord:
-    columns = (*RECORD_COLUMNS, "excluded")
-    return AppointmentRecord.from_json({column: getattr(row, column) for column in columns})
+    return AppointmentRecord.from_json({each: getattr(row, each) for each in (*RECORD_COLUMNS, "excluded")})
 
 
 def _known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:

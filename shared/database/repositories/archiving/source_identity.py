@@ -114,6 +114,8 @@ _REPOINT = text(f"""
                    WHEN state = 'source_deleted' THEN 'creating' ELSE state END,
            pending_since = CASE WHEN CAST(:write AS boolean) AND copy_id IS NOT NULL
                                  AND state IN ('present', 'source_deleted')
+                                 AND NOT EXISTS (SELECT FROM appointments a WHERE a.source_subject IS NOT NULL
+                                                    AND a.archived_event_id = archived_events.id)
                            THEN COALESCE(pending_since, :now) ELSE pending_since END,
            archive_key = CASE WHEN lost_at IS NULL THEN COALESCE(CAST(:archive_key AS text), archive_key)
                          ELSE archive_key END,
@@ -233,9 +235,9 @@ class SourceIdentityRepository(ArchivedEventRepository):
     ) -> None:
         """Give the row to another source: key, source, slot and series of ``new`` (2.16).
 
-        ``write``: its copy must say so too. A copy's archive key stays, also if the copy was lost with its
-        calendar. A row that may get its first copy is given an unused one. ``entered_by``: the run that first
-        knows the new source's series.
+        ``write``: its copy must say so too, unless its owner edited it. A copy's archive key stays, also if
+        the copy was lost with its calendar. A row that may get its first copy is given an unused one.
+        ``entered_by``: the run that first knows the new source's series.
         """
         archive_key, generation = None, None
         if row.copy_id is None:
