@@ -197,7 +197,7 @@ async def test_what_operations_wrote_is_recorded_whole(
     assert found.start == START + timedelta(minutes=30)
     assert found.end == START + 2 * HOUR
     # An operation that was planned by an earlier version says nothing of its source's own times.
-    times = {"start_at", "end_at", "source_start_at", "source_end_at", "source_type"}
+    times = {"start_at", "end_at", "source_start_at", "source_end_at", "source_type", "source_subject"}
     assert {k: v for k, v in found.columns().items() if k not in times} == {
         k: v for k, v in written.items() if k not in times
     }
