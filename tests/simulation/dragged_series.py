@@ -15,7 +15,7 @@ from tests.simulation.requesting import Requests
 
 #: In one world of this many.
 _EVERY: Final = 10
-# How many of these people take the source as it is. How many of the others answer that the series is right.
+# The share of people who request a replace run. Of the others, the share who answer *take the series*.
 _REPLACING: Final = 0.2
 _TAKING: Final = 0.8
 #: An answer that a fault prevented is given again, at most this often.

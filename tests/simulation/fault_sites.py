@@ -63,7 +63,7 @@ _SELDOM = {
     for what in places
 }
 _SELDOM_WANTED = 2
-# What befalls activities that hardly any world executes during the storm. Each world wants one of these.
+# Few worlds run these activities during the storm. Each world injects one of these faults afterwards.
 _MISHAPS = tuple(
     product(
         ("begin_verification", "compare_verification", "finish_verification"),

@@ -29,7 +29,7 @@ current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current
 _REDISPATCHES = 40
 # Each mishap makes the next one so much rarer: else activities that take long would never end.
 _WEARS = 0.97
-# At which of the next database calls a process dies at the latest. An activity of a verification makes few.
+# A process dies within this many database calls. An activity of a verification makes only a few.
 _CALLS, _FEW_CALLS = 60, 20
 
 

@@ -78,7 +78,7 @@ async def test_an_entry_that_becomes_a_series_and_moves_is_known_by_nobody(
     days = len(person.moments[-1].source)
     assert person.meetings[number] == days
     await person.do(SeriesEdits(person).move_by_an_hour)
-    # The copy keeps the time of the single event. The product never asks about a modification entry.
+    # The copy keeps the single event's time. The product asks nothing about modification entries.
     assert person.meetings[number] == days + unknown
 
 

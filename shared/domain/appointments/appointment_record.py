@@ -30,7 +30,7 @@ class AppointmentRecord(EventContent, frozen=True, gc=False):
     source_show_as: str | None = None
     source_start: datetime | None = msgspec.field(default=None, name="source_start_at")
     source_end: datetime | None = msgspec.field(default=None, name="source_end_at")
-    #: The source's type when it was archived, and its subject since the owner edited the copy (2.16).
+    #: The source's type when it was archived. Its subject, only if the owner edited the copy (2.16).
     source_type: str | None = None
     source_subject: str | None = None
     modifications: tuple[Modification, ...] = ()

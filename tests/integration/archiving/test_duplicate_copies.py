@@ -245,7 +245,7 @@ async def test_a_meeting_entered_again_when_its_event_went_to_another_calendar_h
     assert (report["repointed"], report["flagged"], report["archived"], adds_up(report)) == (1, 1, 0, True)
     assert {key: n for key, n in (await world.copies_by_key()).items() if key} == keys
     await nothing_more(world)
-    # The moved event comes back and is a duplicate now. The open question stays the same.
+    # The event moves back and is a duplicate now. The question stays open and does not change.
     (moved,) = [row["source_id"] for row in later if row["copy_id"] is not None]
     await world.move(moved, "Calendar")
     report = await world.archive()
