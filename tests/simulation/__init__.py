@@ -38,6 +38,7 @@ People, between and during runs (``mailbox``, ``acting``, ``archives``, ``decidi
   Reset its exceptions, drag occurrences, turn it into a single event and back.
 - ``dragged_series``: in some worlds, drag an occurrence to the next day, archive it, move its whole series
   there, and say which of both is right.
+- ``late_meeting``: in some worlds, archive an entry beside a meeting before the meeting itself is entered.
 - Edit and delete copies, decide overlaps, answer action items or let them expire, lock periods, cancel runs.
 - Request the same run twice, one that replaces, and a second archive of the same calendar in the same place.
 

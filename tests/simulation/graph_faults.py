@@ -61,6 +61,8 @@ _OUTAGE = (
 )
 _PARTS = [kind for kind in Kind if kind.name.startswith("PART_")]
 _OUTER = [fault for fault in Outer if fault is not Outer.NOTHING]
+# A refusal has four kinds, and rare places meet each of them.
+_BEGRUDGED = [*_OUTER, *[Outer.THROTTLED] * 3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class GraphFaults(Faults):
             return self._drawn(self.rng.choice(_OUTAGE), place)
         if self._begrudged(place):
             assert self.grudge is not None
-            return self._drawn(self.grudge.rng.choice(_OUTER), place)
+            return self._drawn(self.grudge.rng.choice(_BEGRUDGED), place)
         if not self._chance(self.weather.outer):
             return Outer.NOTHING
         return self._drawn(self.rng.choice(_OUTER), place)

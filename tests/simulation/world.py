@@ -21,7 +21,6 @@ from shared.settings import Settings
 from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
-from tests.simulation.dragged_series import DraggedSeries
 from tests.simulation.entries import ARCHIVE_ZONES, DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
@@ -42,6 +41,7 @@ from tests.simulation.resting import come_to_rest
 from tests.simulation.rules import Policies
 from tests.simulation.source_keys import archive_key_of
 from tests.simulation.statistics import LOCAL_ARCHIVE
+from tests.simulation.stories import stories
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.warm_database import WarmDatabase
 
@@ -128,7 +128,7 @@ class World:
         self._rebuild = Rebuild(
             random.Random(f"rebuild {seed}"), self.person, self.archive, self.judge, self.requests
         )
-        self._dragged = DraggedSeries(random.Random(f"dragged {seed}"), self.person, self.requests, FIRST_DAY)
+        self._stories = stories(seed, self.person, self.requests, FIRST_DAY)
 
     async def live(self) -> None:
         """The whole story."""
@@ -138,7 +138,8 @@ class World:
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
                 await self.acting.act(self.archive.touch)
-            await self._dragged.begin()
+            for story in self._stories:
+                await story.begin()
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self.requests.decide()
@@ -153,7 +154,8 @@ class World:
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
             await self._rebuild.happen(lambda: self._request(*self._window()), self._rest_in_storm)
-            await self._dragged.happen(self._request, self._rest_in_storm)
+            for story in self._stories:
+                await story.happen(self._request, self._rest_in_storm)
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
