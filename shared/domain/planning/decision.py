@@ -172,7 +172,7 @@ def compare(
         return Unchanged(key, revision)
     if not row.stands and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Create(key, revision, times)
-    back = row.state is ArchivedEventState.SOURCE_DELETED
+    back = row.state is ArchivedEventState.SOURCE_DELETED or row.shown_free
     if replaces:
         return Update(key, revision, times, back=back)
     if row.revision != revision and row.conflict_revision == revision:

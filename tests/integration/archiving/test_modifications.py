@@ -84,6 +84,28 @@ async def test_the_copy_of_an_orphan_that_finds_its_meeting_is_shown_free(world:
     assert (await world.copy("Extended"))["showAs"] == "busy"
 
 
+async def test_a_modification_that_is_alone_again_is_not_told_as_consumed_although_its_copy_was_edited(
+    world: World,
+) -> None:
+    await world.open([event("Extended", NINE + HOUR, 30)])
+    await world.archive()
+    await world.add(event("Review", NINE))
+    assert (await world.archive())["consumed"] == 1
+    await world.edit((await world.copy("Extended"))["id"], body={"contentType": "text", "content": "Mine"})
+    away = event("Extended", NINE + 4 * HOUR, 30)
+    await world.edit((await world.source("Extended"))["id"], start=away["start"], end=away["end"])
+    for _ in range(2):
+        report = await world.archive()
+        assert (report["conflict"], report["consumed"], report["orphan_modifications"]) == (1, 0, 1)
+        (found,) = await world.rows(
+            "SELECT e.state, a.excluded, a.show_as FROM appointments a"
+            " JOIN archived_events e ON e.id = a.archived_event_id WHERE a.subject = 'Extended'"
+        )
+        assert dict(found) == {"state": "present", "excluded": None, "show_as": "free"}
+    # The copy is as its owner left it, so it is free time.
+    assert ((await world.copy("Extended"))["showAs"], await hours(world)) == ("free", 1.0)
+
+
 async def test_a_modification_across_midnight_changes_the_meeting_of_the_day_before(world: World) -> None:
     late = DAY + 23 * HOUR
     await world.open([event("Party", late, 60)])
