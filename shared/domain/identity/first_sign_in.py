@@ -21,8 +21,4 @@ class InvitationState(StrEnum):
 
 def invited_addresses(*addresses: str) -> tuple[str, ...]:
     """The addresses of a directory object as in invitations: trimmed, lower case, unique."""
-    return tuple(dict.fromkeys(_folded(address) for address in addresses if address.strip()))
-
-
-def _folded(address: str) -> str:
-    return address.strip().lower()
+    return tuple(dict.fromkeys(address.strip().lower() for address in addresses if address.strip()))

@@ -66,9 +66,8 @@ class LocalEventService:
         """
         longest = timedelta(days=self._settings.max_window_days)
         if query.window_end - query.window_start > longest:
-            raise _invalid(
-                "window_end", f"the range must not be longer than {longest.days} days", "range_too_long"
-            )
+            message = f"the range must not be longer than {longest.days} days"
+            raise ValidationFailed([FieldError("window_end", message, "range_too_long")])
         after = query.after
         async with self._database.session() as session:
             calendar = await _readable(session, caller, calendar_id)
@@ -221,7 +220,7 @@ def _check(columns: Mapping[str, Any]) -> None:
         errors += [
             FieldError(name, "must be midnight UTC of its date", "not_a_date")
             for name, instant in (("start", start), ("end", end))
-            if not _is_midnight(instant)
+            if instant.timestamp() % timedelta(days=1).total_seconds()
         ]
         if end <= start:
             errors.append(FieldError("end", "must be a later date than start", "range_order"))
@@ -229,10 +228,6 @@ def _check(columns: Mapping[str, Any]) -> None:
         errors.append(FieldError("end", "must not be before start", "range_order"))
     if errors:
         raise ValidationFailed(errors)
-
-
-def _is_midnight(instant: datetime) -> bool:
-    return not instant.timestamp() % timedelta(days=1).total_seconds()
 
 
 def _shown(caller: Caller, row: LocalEvent) -> bool:
@@ -268,7 +263,3 @@ def _resource(row: LocalEvent, shown: bool) -> LocalEventResource:
 
 def _absent() -> NotFound:
     return NotFound("there is no such event")
-
-
-def _invalid(field: str, message: str, code: str) -> ValidationFailed:
-    return ValidationFailed([FieldError(field, message, code)])

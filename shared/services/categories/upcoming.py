@@ -110,7 +110,7 @@ def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) ->
     people = [*event.attendees, *([event.organizer] if event.organizer else ())]
     key = event_key(event)
     return CategorisedEvent(
-        id=_identity(configuration.id, key),
+        id=uuid5(NAMESPACE_URL, f"{configuration.id}|{key}"),
         configuration_id=configuration.id,
         subject=event.subject,
         start_at=event.start,
@@ -150,7 +150,3 @@ def _needs_category(event: SourceEvent) -> bool:
 
 def _place(event: CategorisedEvent) -> tuple[int, datetime, UUID]:
     return event.rank, event.start_at, event.id
-
-
-def _identity(configuration_id: UUID, key: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"{configuration_id}|{key}")

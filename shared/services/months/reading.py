@@ -61,7 +61,7 @@ class MonthService:
                 session,
                 caller,
                 scope.owner,
-                _range(_month_before(first_day), query.configuration_id),
+                _range((first_day - _DAY).replace(day=1), query.configuration_id),
                 zone,
             )
             parts = await self._parts(session, first_day, scope, before, query)
@@ -113,10 +113,6 @@ def first_day_of_month(name: str) -> date:
         message = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
         raise ValidationFailed([FieldError("month", message, "out_of_range")])
     return date(int(year), int(month), 1)
-
-
-def _month_before(first_day: date) -> date:
-    return (first_day - _DAY).replace(day=1)
 
 
 def _range(first_day: date, configuration_id: UUID | None) -> EventRange:

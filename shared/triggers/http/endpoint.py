@@ -1,7 +1,10 @@
 """The one way to declare an HTTP function (design.md, One way in: HTTP)."""
 
-from collections.abc import Callable
-from typing import Any, Unpack
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final, Unpack
 
 import azure.durable_functions as df
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
@@ -10,6 +13,8 @@ from shared.triggers.http.messages import Handler, Reply, Request, page_of
 from shared.triggers.http.registry import Declaration, Operation, register
 
 __all__ = ["Endpoints", "Reply", "Request", "page_of"]
+
+_signature: Final = cache(inspect.signature)
 
 
 class Endpoints:
@@ -87,15 +92,30 @@ class Endpoints:
                 **declared,
             )
             register(operation)
-            bound = function
-            if durable:
-                bound = self.blueprint.durable_client_input(client_name="client")(durable_function)
-            self.blueprint.route(
-                route=operation.template, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS
-            )(bound)
+            with _known_signatures():
+                bound = function
+                if durable:
+                    bound = self.blueprint.durable_client_input(client_name="client")(durable_function)
+                self.blueprint.route(
+                    route=operation.template, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS
+                )(bound)
             return handler
 
         return declare
+
+
+@contextmanager
+def _known_signatures() -> Iterator[None]:
+    """Inside, each signature is determined once.
+
+    The library asks for those of the same few constructors for every binding. That is a fifth of the time to
+    load the app (cold start).
+    """
+    before, inspect.signature = inspect.signature, _signature
+    try:
+        yield
+    finally:
+        inspect.signature = before
 
 
 async def _answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:

@@ -198,7 +198,7 @@ class Operation:
 
     def arguments(self, path: str) -> dict[str, str]:
         """The values of the ids in a path that the operation serves."""
-        parts = zip(self.route.split("/"), _segments(path), strict=True)
+        parts = zip(self.route.split("/"), path.strip("/").split("/"), strict=True)
         return {name: segment for part, segment in parts if (name := _id_name(part))}
 
 
@@ -226,10 +226,6 @@ def _models(handler: "Handler[Any, Any, Any]") -> _Models:
 def _id_name(part: str) -> str | None:
     """The name of the id in a part of a route. None if it is something else."""
     return part[1:-1] if part.startswith("{") and not part.startswith("{*") and ":" not in part else None
-
-
-def _segments(path: str) -> Sequence[str]:
-    return path.strip("/").split("/")
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
@@ -262,7 +258,7 @@ def meant_by(method: str, path: str) -> Operation | None:
 
 
 def _meant_by(path: str) -> Sequence[Operation]:
-    segments = _segments(path)
+    segments = path.strip("/").split("/")
     serving = [each for each in OPERATIONS.values() if each.serves(segments)]
     # A literal path wins over a parameter in its place.
     return [each for each in serving if not each.parameters] or serving
