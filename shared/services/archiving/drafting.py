@@ -174,10 +174,11 @@ class OperationDrafter:
         planned: list[OperationRow] = []
         for key, record in records.items():
             row = rows[key]
-            superseded = row.state is ArchivedEventState.SUPERSEDED
+            consumed_by = row.merged_into if row.state is ArchivedEventState.CONSUMED else None
+            superseded = row.state is ArchivedEventState.SUPERSEDED or consumed_by is not None
             event = record.event(row.source_id, row.original_start)
             payload = self._payload(event, key, row, record.revision, create=True, superseded=superseded)
-            written = replace(record, superseded=superseded)
+            written = replace(record, superseded=superseded, consumed_by=consumed_by)
             planned.append(self._operation(key, OperationAction.CREATE, payload, written))
         return planned
 

@@ -93,6 +93,28 @@ async def test_every_copy_comes_back_once_those_too_whose_source_is_gone_and_the
     ]
 
 
+async def test_the_free_copy_of_a_consumed_modification_comes_back_as_it_was(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open([event("Extended", DAY + timedelta(hours=2), 30)])
+    await world.archive()
+    await world.add(event("Review", DAY + timedelta(hours=1), 60))
+    assert (await world.archive())["consumed"] == 1
+    before = sorted((content(copy) for copy in await world.copies()), key=str)
+    assert sorted(copy["showAs"] for copy in before) == ["busy", "free"]
+    drop_calendar(world)
+    await rebuild(verifier)
+    assert sorted((content(copy) for copy in await world.copies()), key=str) == before
+    await nothing_left_to_do(verifier)
+    counted = "SELECT subject FROM appointments WHERE excluded IS NULL"
+    assert [row["subject"] for row in await world.rows(counted)] == ["Review"]
+    # It stays when its source goes. Then the meeting has its own time again.
+    await world.delete((await world.source("Extended"))["id"])
+    assert (await world.archive())["source_deleted"] == 1
+    assert len(await world.copies()) == 2
+    await nothing_left_to_do(verifier)
+
+
 async def test_a_calendar_that_is_there_is_left_alone(world: World, verifier: Verifier) -> None:
     await world.open(meetings(2))
     await world.archive()

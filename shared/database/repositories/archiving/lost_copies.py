@@ -25,20 +25,20 @@ _MOOT = text(f"""
      WHERE {_SCOPE} AND state = 'sent'
     RETURNING archived_event_id, action
 """)  # noqa: S608
-# Consumed copies counted no time, and removed ones stay removed. Neither is created again. A lost create
-# (with unknown effect) is replaced by a create of the next generation, as for a copy that existed.
+# Removed copies stay removed. Those of consumed modifications are free, and are created again as that. A lost
+# create (with unknown effect) is replaced by a create of the next generation, as for a copy that existed.
 _LOSE = text("""
     UPDATE archived_events e
        SET copy_id = NULL, copy_etag = NULL, conflict_revision = NULL, updated_at = :now,
            generation = e.generation + CASE WHEN e.copy_id IS NOT NULL OR v.moot THEN 1 ELSE 0 END,
            state = CASE e.state WHEN 'present' THEN 'creating' ELSE e.state END,
-           revision = CASE WHEN v.back THEN '' ELSE e.revision END,
+           revision = CASE WHEN v.back AND e.state <> 'consumed' THEN '' ELSE e.revision END,
            lost_at = CASE WHEN v.back THEN CAST(:now AS timestamptz) END,
            pending_since = CASE WHEN v.unwritten THEN COALESCE(e.pending_since, :now)
                                 ELSE e.pending_since END
       FROM (SELECT f.id, f.id = ANY(CAST(:moot AS uuid[])) AS moot,
-                   f.state IN ('present', 'creating', 'source_deleted', 'superseded')
-                       AND a.id IS NOT NULL AS back,
+                   (f.state IN ('present', 'creating', 'source_deleted', 'superseded')
+                        OR f.state = 'consumed' AND a.show_as = 'free') AND a.id IS NOT NULL AS back,
                    f.id = ANY(CAST(:updates AS uuid[]))
                    OR (f.id = ANY(CAST(:moot AS uuid[])) AND a.id IS NULL) AS unwritten
               FROM archived_events f LEFT JOIN appointments a ON a.archived_event_id = f.id
@@ -48,7 +48,7 @@ _LOSE = text("""
      WHERE e.id = v.id
 """)
 _LOST = f"""{_SCOPE} AND lost_at IS NOT NULL AND copy_id IS NULL
-       AND state IN ('creating', 'present', 'source_deleted', 'superseded')"""
+       AND state IN ('creating', 'present', 'source_deleted', 'superseded', 'consumed')"""
 _STANDING = text(f"""
     SELECT count(*) AS amount, min(start_at) AS first, max(start_at) AS last
       FROM archived_events WHERE {_LOST}
