@@ -172,11 +172,11 @@ def compare(
         return Unchanged(key, revision)
     if not row.stands and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Create(key, revision, times)
-    back = row.state is ArchivedEventState.SOURCE_DELETED or row.shown_free
+    back = row.state is ArchivedEventState.SOURCE_DELETED
     if replaces:
         return Update(key, revision, times, back=back)
     if row.revision != revision and row.conflict_revision == revision:
-        return EditedByOwner(key, revision, back=back)
+        return EditedByOwner(key, revision, back=back or row.shown_free)
     if row.pending or row.shown_free or row.revision != revision:
         return Update(key, revision, times, back=back)
     return Unchanged(key, revision, back=row.state is not ArchivedEventState.PRESENT)
