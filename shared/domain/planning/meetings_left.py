@@ -91,10 +91,13 @@ def moment(facts: MeetingFacts) -> Hashable | None:
     return facts.start if facts.timed and facts.start == facts.end else None
 
 
-def in_its_place(left: MeetingsLeft) -> list[tuple[GoneRow, MeetingFacts]]:
-    """Rows without an archived copy, with the events that replace them. That is certain enough (2.16)."""
+def in_its_place(left: MeetingsLeft, added: Iterable[MeetingFacts]) -> list[tuple[GoneRow, MeetingFacts]]:
+    """Rows without an archived copy, with the events that replace them. That is certain enough (2.16).
+
+    The ``added`` days of a changed series are among these events, for rows of this series.
+    """
     by_series: dict[str, list[MeetingFacts]] = defaultdict(list)
-    for event in left.events:
+    for event in (*left.events, *added):
         if event.timed and event.series is not None:
             by_series[event.series].append(event)
     found = left.take(

@@ -106,6 +106,7 @@ def match_meetings(
         for row, event in left.pair(key, applies):
             pairs.append(Pair(row.facts.key, event.key, step))
     left.rows = [row for row in left.rows if not row.only_certain]
+    added = [event for event in left.events if event.added]
     left.events = [event for event in left.events if not event.added]
     likely = in_its_time(left, waiting)
     likely += left.pair(same_day, counts, {event.key for _, event in of_one_subject(left)})
@@ -115,7 +116,7 @@ def match_meetings(
     undecided = left.pair(same_day, lambda row: row.known and row.waits)
     undecided += left.pair(moment, lambda row: row.known and row.waits)
     doubts += _meeting_in_time(left, waiting)
-    undecided += in_its_place(left)
+    undecided += in_its_place(left, added)
     pairs += [Pair(row.facts.key, event.key, MatchStep.NOT_ARCHIVED_YET) for row, event in undecided]
     return Matching(tuple(pairs), _by_series(doubts, rows, events))
 

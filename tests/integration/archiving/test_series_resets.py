@@ -3,6 +3,10 @@
 Judged by the calendar: which copies count, minute by minute, and by the hours that our record counts.
 """
 
+import pytest
+
+from shared.domain.action_items.items import Answer
+from shared.domain.runs.archive_run import RunMode
 from tests.integration.archiving.changed_series import (
     HOUR,
     KEEP,
@@ -27,7 +31,7 @@ from tests.integration.archiving.test_same_meeting import (
     on,
     recurrence,
 )
-from tests.integration.archiving.world import World
+from tests.integration.archiving.world import DAY, World
 
 
 async def test_a_series_moved_by_an_hour_asks_once_and_keeps(world: World) -> None:
@@ -102,6 +106,52 @@ async def test_a_copy_that_was_dragged_onto_a_day_is_that_of_the_moved_series_th
     assert report is not None
     assert (report["repointed"], report["archived"], report["superseded"]) == (1, 2, 2)
     assert await counting(world) == ["03 09:00", "05 09:00", "07 09:00"]
+    await nothing_more(world)
+
+
+@pytest.mark.parametrize("mode", [RunMode.NORMAL, RunMode.REPLACE])
+async def test_what_waits_without_copies_follows_its_series_to_other_days(
+    world: World, mode: RunMode
+) -> None:
+    every_second = daily("Standup", count=3)
+    every_second["recurrence"]["pattern"]["interval"] = 2
+    await world.open([every_second, event("Visit", DAY, 6 * 24 * 60)], overlap_policy="flag")
+    dragged = event("x", NINE + 78 * HOUR, 45)
+    await world.edit((await on(world, "2026-03-04"))["id"], start=dragged["start"], end=dragged["end"])
+    assert (await world.archive())["flagged"] == 4
+    await move(world, 24 * HOUR)
+    report = await world.drive((await world.start_run(world.admin, DAY, DAY + 168 * HOUR, mode)).run.id)
+    # Nobody is asked, because nothing of the series was archived.
+    assert (report["repointed"], report["flagged"], adds_up(report)) == (3, 4, True)
+    assert await items(world) == []
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"]))
+    copies = [copy for copy in await world.copies() if copy["subject"] == "Standup"]
+    assert sorted(copy["start"]["dateTime"][8:13] for copy in copies) == ["03T09", "05T09", "07T09"]
+    await nothing_more(world)
+
+
+@pytest.mark.parametrize(
+    ("given", "days"), [(KEEP, ["02T09", "03T09", "05T09"]), (TAKE, ["03T09", "05T09", "07T09"])]
+)
+async def test_of_a_series_that_waits_in_part_the_archived_part_is_asked_about(
+    world: World, given: Answer, days: list[str]
+) -> None:
+    every_second = daily("Standup", count=3)
+    every_second["recurrence"]["pattern"]["interval"] = 2
+    visit = event("Visit", DAY + 36 * HOUR, 4 * 24 * 60)
+    await world.open([every_second, visit], overlap_policy="flag")
+    assert (await world.archive())["flagged"] == 3
+    await move(world, 24 * HOUR)
+    assert (await world.archive())["repointed"] == 2
+    assert await sides(world) == {"archived": ["02 09"], "new": ["07 09"]}
+    await answer(world, given)
+    for group in await world.groups():
+        if group["status"] == "flagged":
+            await world.drive(await world.resolve(group["id"]))
+    copies = [copy for copy in await world.copies() if copy["subject"] == "Standup"]
+    counted = [copy["start"]["dateTime"][8:13] for copy in copies if copy["showAs"] != "free"]
+    assert sorted(counted) == days
     await nothing_more(world)
 
 

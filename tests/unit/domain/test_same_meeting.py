@@ -148,6 +148,10 @@ def test_what_waits_without_a_copy_continues_where_its_series_moved_it() -> None
     assert match_meetings(rows[:1], [occurrence("n", "M1", NOON + 8 * day)], ()).empty
     assert match_meetings(rows[:1], [occurrence("n", "M2", NOON + 2 * day)], ()).empty
     assert match_meetings([gone(rows[0].facts)], moved, ()).empty
+    # The same holds for days that are new in a changed series.
+    added = [replace(each, added=True) for each in moved]
+    assert match_meetings(rows, added, ()) == found
+    assert match_meetings(rows[:1], [replace(added[0], series="M2")], ()).empty
 
 
 def test_a_modification_entered_again_is_the_same_with_any_organizer() -> None:
