@@ -34,7 +34,7 @@ class Answers:
     asked: set[int] = field(default_factory=set)
     #: Graph's ids of the days that their series shows and the archive does not have: asked about.
     days: set[str] = field(default_factory=set)
-    #: Keys of new events whose question is open. After the answer, an event can wait only for an overlap.
+    #: Keys of new events with an open question. Once it is answered, an event waits only if it overlaps.
     keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
     superseded: set[int] = field(default_factory=set)

@@ -1,22 +1,18 @@
 """A meeting of a series is dragged to the next day. Later the whole series moves there (domain.md 2.17)."""
 
-import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
+from typing import ClassVar, Final
 
 from infra.local.graph_simulator.graph.rendering import raw_json
-from infra.local.graph_simulator.state.model import Event
 from shared.domain.runs.archive_run import RunMode
-from tests.simulation.entries import DAYS, shifted, times_of
-from tests.simulation.mailbox import Person
+from tests.simulation.entries import shifted, times_of
 from tests.simulation.requesting import Requests
+from tests.simulation.story import Request, Rest, Story
 
-#: In one world of this many.
-_EVERY: Final = 10
-# The share of people who request a replace run. Of the others, the share who answer *take the series*.
+#: The share of people who request a replace run.
 _REPLACING: Final = 0.2
+#: The share of the other people who answer *take the series*.
 _TAKING: Final = 0.8
 #: An answer that a fault prevented is given again, at most this often.
 _MOST_ANSWERS: Final = 3
@@ -24,47 +20,26 @@ _FAR: Final = 10**17
 
 
 @dataclass(slots=True)
-class DraggedSeries:
-    """What a person does before the first run of a world, and after its first round.
+class DraggedSeries(Story):
+    """A person drags a meeting of a series to the next day. The days are archived. The series moves there."""
 
-    It draws from a stream of its own. The days of the series are over when it is entered, and so are those
-    that it moves to. Until then it is a series like others: any edit may change it.
-    """
-
-    rng: random.Random
-    person: Person
+    every: ClassVar[int] = 10
+    of_series: ClassVar[bool] = True
     requests: Requests
-    first_day: datetime
-    _here: bool = False
-    _series: Event | None = None
-
-    def __post_init__(self) -> None:
-        self._here = self.rng.randrange(_EVERY) == 0
 
     async def begin(self) -> None:
         """Enter a series of every second day, and drag one of its meetings to the day after."""
-        if self._here and self._series is None:
+        if self.here and self.entered is None:
             await self.person.do(self.enter_every_second_day)
             await self.person.do(self.drag_to_the_day_between)
 
-    async def happen(
-        self,
-        request: Callable[[datetime, datetime, RunMode], Awaitable[None]],
-        rest: Callable[[], Awaitable[None]],
-    ) -> None:
+    async def happen(self, request: Request, rest: Rest) -> None:
         """Archive the series, move it by a day, archive it again and say which of both is right."""
-        if not self._here or self._series is None:
-            return
-        self._here = False
-        days = self.first_day, self.first_day + timedelta(days=DAYS)
-        await request(*days, RunMode.NORMAL)
-        await rest()
-        if self._series not in self.person.events() or self._series.recurrence is None:
-            # It was deleted, moved to another calendar, or made a single event.
+        if not await self.is_archived(request, rest):
             return
         await self.person.do(self.move_onto_the_dragged_day)
         replaces = self.rng.random() < _REPLACING
-        await request(*days, RunMode.REPLACE if replaces else RunMode.NORMAL)
+        await request(*self.days, RunMode.REPLACE if replaces else RunMode.NORMAL)
         await rest()
         if not replaces:
             await self._answer()
@@ -82,7 +57,7 @@ class DraggedSeries:
             "numberOfOccurrences": count,
             "recurrenceTimeZone": zone,
         }
-        self._series = self.person.enter(
+        self.entered = self.person.enter(
             {
                 "subject": f"Round {number}",
                 "body": {"contentType": "html", "content": f"<p>Rounds of meeting {number}</p>"},
@@ -96,25 +71,25 @@ class DraggedSeries:
 
     def drag_to_the_day_between(self) -> None:
         """One meeting, an hour earlier or later than on its own day."""
-        if self._series is not None:
-            occurrence = self.rng.choice(list(self._series.occurrences(_FAR)))
+        if self.entered is not None:
+            occurrence = self.rng.choice(list(self.entered.occurrences(_FAR)))
             by = timedelta(hours=self.rng.choice((23, 25)))
             self.person.patch(occurrence, **shifted(occurrence, by))
             self._more()
 
     def move_onto_the_dragged_day(self) -> None:
         """Every meeting a day later: the one that was dragged is back at the time of the others."""
-        if self._series is not None:
-            self.person.patch(self._series, **shifted(self._series, timedelta(days=1)))
+        if self.entered is not None:
+            self.person.patch(self.entered, **shifted(self.entered, timedelta(days=1)))
             self._more()
 
     async def _answer(self) -> None:
-        if self._series is not None:
-            takes, series = self.rng.random() < _TAKING, str(raw_json(self._series)["id"])
+        if self.entered is not None:
+            takes, series = self.rng.random() < _TAKING, str(raw_json(self.entered)["id"])
             for _ in range(_MOST_ANSWERS):
                 if await self.requests.answer_about(series, takes=takes):
                     return
 
     def _more(self) -> None:
-        if self._series is not None:
-            self.person.meetings[self.person.about(self._series)] += 1
+        if self.entered is not None:
+            self.person.meetings[self.person.about(self.entered)] += 1

@@ -63,7 +63,8 @@ _SELDOM = {
     for what in places
 }
 _SELDOM_WANTED = 2
-# Few worlds run these activities during the storm. Each world injects one of these faults afterwards.
+# Activities of verifications, and faults. Few worlds verify while faults are frequent. So each world injects
+# one of these pairs in its last verification.
 _MISHAPS = tuple(
     product(
         ("begin_verification", "compare_verification", "finish_verification"),

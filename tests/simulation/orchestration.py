@@ -29,7 +29,8 @@ current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current
 _REDISPATCHES = 40
 # Each mishap makes the next one so much rarer: else activities that take long would never end.
 _WEARS = 0.97
-# A process dies within this many database calls. An activity of a verification makes only a few.
+# A process crashes at a random one of its next 60 database calls. Activities of verifications make fewer
+# calls, so there it is one of the next 20.
 _CALLS, _FEW_CALLS = 60, 20
 
 

@@ -1,4 +1,4 @@
-"""Stories that edits at random hardly ever tell. A few worlds tell each."""
+"""All stories of a world."""
 
 import random
 from datetime import datetime
@@ -8,12 +8,12 @@ from tests.simulation.late_meeting import LateMeeting
 from tests.simulation.mailbox import Person
 from tests.simulation.requesting import Requests
 
-type Story = DraggedSeries | LateMeeting
 
-
-def stories(seed: int, person: Person, requests: Requests, first_day: datetime) -> tuple[Story, ...]:
-    """Those of one world, each with random numbers of its own."""
+def stories(
+    seed: int, person: Person, requests: Requests, first_day: datetime
+) -> tuple[DraggedSeries, LateMeeting]:
+    """The stories, each with random numbers of its own. Most worlds have none of them."""
     return (
-        DraggedSeries(random.Random(f"dragged {seed}"), person, requests, first_day),
+        DraggedSeries(random.Random(f"dragged {seed}"), person, first_day, requests),
         LateMeeting(random.Random(f"late meeting {seed}"), person, first_day),
     )

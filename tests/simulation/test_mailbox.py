@@ -78,7 +78,7 @@ async def test_an_entry_that_becomes_a_series_and_moves_is_known_by_nobody(
     days = len(person.moments[-1].source)
     assert person.meetings[number] == days
     await person.do(SeriesEdits(person).move_by_an_hour)
-    # The copy keeps the single event's time. The product asks nothing about modification entries.
+    # The old copy stays at its time. The product asks no question about a modification.
     assert person.meetings[number] == days + unknown
 
 

@@ -47,7 +47,7 @@ class Appointment(Identified, Timestamped, EventColumns, Base):
     #: ``source_sensitivity`` and ``source_show_as`` are the values before automation (domain.md 6.2).
     source_sensitivity: Mapped[str | None]
     source_show_as: Mapped[str | None]
-    #: The source's own values when it was archived. The subject is set only if the owner edited the copy.
+    #: What the source said when it was archived. Its subject is kept only if the owner edits the copy.
     source_start_at: Mapped[datetime | None]
     source_end_at: Mapped[datetime | None]
     source_type: Mapped[str | None]

@@ -93,7 +93,8 @@ async def test_what_an_overlap_made_wait_is_asked_about_for_no_other_event_after
     await world.add(event("Visit", NINE - HOUR, 5 * 60), maybe)
     assert (await world.archive())["flagged"] == 1
     await again_at(world, NINE + 2 * HOUR)
-    # The new review waits for an answer, and rules decide the others. The plan fails before it asks.
+    # The new review waits for its owner's answer. Rules decide the other events. Then the plan fails, before
+    # it stores the question.
     run_id = await world.break_off_plan(UnseenEvents, "read_bodies")
     assert [each["status"] for each in await world.groups()] == ["resolved"]
     report = await world.drive(run_id)
