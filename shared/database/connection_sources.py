@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol
 
 #: For a connection used this recently, only the socket is checked, because a ping is a round trip.
 RESTED_SECONDS: Final = 2.0
+#: One round trip in the simple protocol. SQLAlchemy's own ping is three. asyncpg fails at an empty statement.
+PING: Final = "SELECT 1"
 #: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
 PING_SECONDS: Final = 2.0
 #: The age in seconds at which a connection is replaced. A load balancer may drop an old one without a word.
@@ -102,7 +104,7 @@ class DriverConnections:
         if now - opened.rested_since < RESTED_SECONDS:
             return True
         try:
-            await opened.driver.execute(";", timeout=PING_SECONDS)
+            await opened.driver.execute(PING, timeout=PING_SECONDS)
         except asyncio.CancelledError:
             opened.driver.terminate()
             raise

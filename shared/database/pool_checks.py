@@ -7,7 +7,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.util import await_only
 
-from shared.database.connection_sources import PING_SECONDS, RESTED_SECONDS
+from shared.database.connection_sources import PING, PING_SECONDS, RESTED_SECONDS
 
 _RETURNED: Final = "admin_assistant.returned_at"
 
@@ -31,8 +31,7 @@ def check_connections(engine: Engine) -> None:
             raise InvalidatePoolError
         if time.monotonic() - since >= RESTED_SECONDS:
             try:
-                # The simple protocol, outside of a transaction: SQLAlchemy's own ping is three round trips.
-                await_only(driver.execute(";", timeout=PING_SECONDS))
+                await_only(driver.execute(PING, timeout=PING_SECONDS))
             except Exception as error:
                 # At once: a farewell would wait for the server again.
                 driver.terminate()

@@ -7,7 +7,7 @@ import signal
 import pytest
 from sqlalchemy import text
 
-from shared.database import pool_checks
+from shared.database import connection_sources, pool_checks
 from shared.database.engine import Database
 from shared.database.prepared import PreparedRead
 from shared.errors import Unavailable
@@ -72,18 +72,32 @@ async def test_a_reading_session_of_a_unit_sees_what_the_unit_wrote(database: Da
 async def test_only_a_rested_connection_is_pinged(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await database.ping()
+    await database.fetch(_sleep(), {"seconds": 0.0})
     pings: list[str] = []
     async with database.session() as session:
         connection = await session.connection()
         driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     driver.add_query_logger(lambda query: pings.append(query.query))
-    await database.ping()
-    assert ";" not in pings
+    await database.fetch(_sleep(), {"seconds": 0.0})
+    assert connection_sources.PING not in pings
     monkeypatch.setattr(pool_checks, "RESTED_SECONDS", 0.0)
-    await database.ping()
-    assert pings.count(";") == 1
+    await database.fetch(_sleep(), {"seconds": 0.0})
+    assert pings.count(connection_sources.PING) == 1
+
+
+async def test_rested_connections_that_answer_are_used_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_checks, "RESTED_SECONDS", 0.0)
+    before = await asyncio.gather(*(_backend_after_a_moment(database) for _ in range(3)))
+    assert set(await asyncio.gather(*(_backend_after_a_moment(database) for _ in range(3)))) == set(before)
+
+
+async def _backend_after_a_moment(database: Database) -> int:
+    async with database.session() as session:
+        pid: int = (await session.execute(text("SELECT pg_backend_pid() FROM pg_sleep(0.1)"))).scalar_one()
+        return pid
 
 
 async def test_a_rested_connection_that_does_not_answer_is_replaced(

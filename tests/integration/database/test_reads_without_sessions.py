@@ -141,6 +141,14 @@ async def test_a_connection_that_the_server_closed_is_replaced(
     assert await _backend(fresh) != first
 
 
+async def test_a_rested_connection_that_answers_is_used_again(
+    fresh: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await _backend(fresh)
+    monkeypatch.setattr(connection_sources, "RESTED_SECONDS", 0.0)
+    assert await _backend(fresh) == first
+
+
 async def test_rested_connections_that_do_not_answer_are_replaced_after_one_ping(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
