@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     mailbox_lease_seconds: PositiveFloat = 45
     batch_timeout_seconds: PositiveFloat = 30
     apply_time_budget_seconds: PositiveFloat = 240
-    apply_operation_budget: PositiveInt = 400
+    apply_operation_budget: PositiveInt = 1000
     transaction_memory_seconds: PositiveFloat = 600
     settle_lookup_delay_seconds: PositiveFloat = 60
     #: For some nights after the database was restored to an earlier moment. Before a copy is created, it is

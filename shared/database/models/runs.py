@@ -106,6 +106,7 @@ class ArchiveOperation(Identified, Base):
     state: Mapped[str] = mapped_column(default=OperationState.DRAFT)
     #: The exact request body. Emptied in a final state.
     payload: Mapped[dict[str, Any] | None]
+    #: The length of the body without spaces between its parts.
     payload_bytes: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     record: Mapped[dict[str, Any] | None]
     revision: Mapped[str]

@@ -43,7 +43,7 @@ async def test_what_is_added_takes_revision_and_etag_of_the_copy_it_changes(
     added = (await session.execute(select(ArchiveOperation))).scalar_one()
     assert (added.archived_event_id, added.owner_id) == (event.id, run.owner_id)
     assert (added.previous_revision, added.if_match) == (event.revision, event.copy_etag)
-    assert (added.payload, added.payload_bytes) == ({"subject": "s:a"}, len('{"subject": "s:a"}'))
+    assert (added.payload, added.payload_bytes) == ({"subject": "s:a"}, len('{"subject":"s:a"}'))
     await operations.add(run.id, [])
 
 
