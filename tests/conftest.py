@@ -32,7 +32,7 @@ FAST = (
     "integration/archiving/test_dispatching.py",
     "integration/categories/test_hours.py",
 )
-#: The longest tests start first, so that at the end both workers have short ones.
+#: The longest tests start first, so that at the end all workers have short ones.
 LONGEST = (
     *("security/test_contract.py", "security/test_erasure.py", "security/test_isolation.py", "simulation"),
     *("integration/functions_host", "integration/local", "integration/verifying/test_real_host.py"),

@@ -45,8 +45,9 @@ def _pytest_arguments(given: Sequence[str], *, fast: bool) -> list[str]:
     if given:
         return [*given, *slow]
     # The acceptance points are `./dev accept`; a checkout without them has no folder to leave out.
-    # Some tests take a hundred times as long as others. A worker that is done takes tests from the other.
-    arguments = ["-n", "2", "--dist", "worksteal", "--ignore=tests/acceptance", *slow]
+    # Some tests take a hundred times as long as others. An idle worker takes tests from a busy one.
+    # Two cores are busier with three: many tests wait for processes that they start.
+    arguments = ["-n", "3", "--dist", "worksteal", "--ignore=tests/acceptance", *slow]
     return arguments if fast else [*arguments, *_COVERAGE]
 
 
