@@ -373,13 +373,14 @@ class SourceReader:
         """The time from which each reading shows a series. A plan knows rows of it since ``since``.
 
         A plan that reads soon after a series was entered may be shown parts of the calendar as they were
-        before. A successor takes over rows that are older than itself. A series that changed after the
-        ``last`` plan of the day may have got the day by that change.
+        before. A successor takes over rows that are older than itself. If the ``last`` plan of the day may
+        not have been shown a change of the series, the day may have come by that change.
         """
         entered, changed = event.entered_at, event.changed_at
         if entered is None or entered > since:
             return since
-        return since if changed is not None and changed > max(entered, last) else entered + STALE_FOR
+        unseen = changed is not None and changed > max(entered, last - STALE_FOR)
+        return since if unseen else entered + STALE_FOR
 
     def _is_bare(self, row: MapRow) -> bool:
         """Whether the row says only that a plan met its event: nothing is written or decided."""

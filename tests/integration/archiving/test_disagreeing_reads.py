@@ -97,20 +97,42 @@ async def test_what_a_stopped_plan_met_is_archived_though_the_next_attempt_saw_n
     assert await starts(world) == FIVE
 
 
+@pytest.mark.parametrize("shown_before", [False, True])
 async def test_a_series_entered_just_before_a_run_gets_no_new_past_days_by_a_later_change(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch, *, shown_before: bool
 ) -> None:
-    world.clock.advance(minutes=-1)
+    # The mailbox notes changes by the time of this machine.
+    world.clock.advance(minutes=0 if shown_before else -1)
     entered = (world.clock.now() - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     every_other_day = recurrence(NINE, 3) | {"pattern": {"type": "daily", "interval": 2}}
     await world.open([event("Review", NINE, 15, recurrence=every_other_day, createdDateTime=entered)])
     assert (await world.archive())["archived"] == 3
     before = await starts(world)
-    world.clock.advance(minutes=1)
+    stale = await _shown(world)
+    world.clock.advance(minutes=0 if shown_before else 1)
     later = event("x", NINE + 24 * HOUR, 15)
     await world.edit(await master_of(world, "Review"), start=later["start"], end=later["end"])
+    if shown_before:
+        # A run reads after the change, and is shown the series as it was.
+        world.clock.advance(seconds=10)
+
+        async def as_it_was(*_: Any) -> AsyncGenerator[list[SourceEvent]]:
+            yield stale
+
+        with monkeypatch.context() as changed:
+            changed.setattr(CalendarAdapter, "read_window", as_it_was)
+            assert (await world.archive())["unchanged"] == 3
+        world.clock.advance(minutes=2)
     assert (await world.archive())["archived"] == 0
     assert await starts(world) == before
+
+
+async def _shown(world: World) -> list[SourceEvent]:
+    """The source events of a week from nine o'clock, in one page."""
+    (calendar,) = await world.rows("SELECT source_calendar_id FROM archive_configurations")
+    window = NINE - HOUR, NINE + 168 * HOUR
+    pages = world.calendars.read_window(str(world.person_id), calendar["source_calendar_id"], *window)
+    return [each async for page in pages for each in page]
 
 
 async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_represented_it(world: World) -> None:
@@ -322,10 +344,7 @@ async def test_a_reading_that_shows_a_meeting_before_and_after_it_was_entered_ag
 ) -> None:
     await world.open([event("Review", NINE, 60, categories=["Acme - billable"])])
     read_window = CalendarAdapter.read_window
-    (calendar,) = await world.rows("SELECT source_calendar_id FROM archive_configurations")
-    window = NINE - HOUR, NINE + HOUR
-    shown = world.calendars.read_window(str(world.person_id), calendar["source_calendar_id"], *window)
-    stale = [page async for page in shown]
+    stale = [await _shown(world)]
     await world.delete((await world.source("Review"))["id"])
     entered = f"{world.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     await world.add(event("Review", NINE, 60, createdDateTime=entered))
