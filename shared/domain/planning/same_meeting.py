@@ -77,6 +77,11 @@ class Matching:
         """Whether every new event is simply new."""
         return not self.pairs and not self.doubts
 
+    def matched(self, events: Collection[str]) -> int:
+        """How many of these events are not simply new."""
+        found = {key for doubt in self.doubts for key in doubt.events} | {pair.event for pair in self.pairs}
+        return len(found.intersection(events))
+
 
 def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:
     """Keys of rows that step b would pair if their series were gone or ended before their date."""
@@ -93,8 +98,21 @@ def match_meetings(
     """Match rows with new events, step by step, each among the rest of the steps before (domain.md 2.16).
 
     ``ended`` are the keys of rows whose series is gone or ends before their original date. ``waiting`` events
-    keep waiting if they could be exchanged with others. The order of the input does not matter.
+    keep waiting if they could be exchanged with others. They keep the time of their row only if more of them
+    wait then: a newer event may be matched with that row. The order of the input does not matter.
     """
+    found = _in_steps(rows, events, ended, waiting, ())
+    kept = _in_steps(rows, events, ended, waiting, waiting) if waiting else found
+    return max(found, kept, key=lambda each: each.matched(waiting))
+
+
+def _in_steps(
+    rows: Sequence[GoneRow],
+    events: Sequence[MeetingFacts],
+    ended: Collection[str],
+    waiting: Collection[str],
+    keeping_time: Collection[str],
+) -> Matching:
     left = MeetingsLeft(rows, events)
     steps: tuple[tuple[MatchStep, Key, Callable[[GoneRow], bool]], ...] = (
         (MatchStep.SAME_INVITATION, invitation, lambda row: True),
@@ -108,7 +126,7 @@ def match_meetings(
     left.rows = [row for row in left.rows if not row.only_certain]
     added = [event for event in left.events if event.added]
     left.events = [event for event in left.events if not event.added]
-    likely = in_its_time(left, waiting)
+    likely = in_its_time(left, keeping_time)
     likely += left.pair(same_day, counts, {event.key for _, event in of_one_subject(left)})
     likely += within_a_day(left)
     likely += left.pair(moment, counts)

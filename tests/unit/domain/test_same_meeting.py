@@ -277,6 +277,19 @@ def test_an_event_that_waits_already_keeps_waiting_when_another_one_comes_before
     assert match_meetings([row], [first, second], (), {"second"}).doubts == (Doubt(("old",), ("second",)),)
 
 
+def test_what_waits_does_not_take_a_copy_from_another_that_waits() -> None:
+    rows = [gone(facts("call", subject="Call", start=NOON + 2 * HOUR)), gone(facts("visit", subject="Visit"))]
+    earlier = facts("earlier", subject="Call", start=NOON - 2 * HOUR)
+    between = facts("between", subject="Lunch", start=NOON + HOUR / 2, hours=2)
+    asked = match_meetings(rows, [earlier, between], ())
+    assert asked.doubts == (Doubt(("call",), ("earlier",)), Doubt(("visit",), ("between",)))
+    assert match_meetings(rows, [earlier, between], (), {"earlier", "between"}) == asked
+    # It keeps its time all the same if it would wait no more: this one is new.
+    assert match_meetings(rows[:1], [between], ()).doubts == (Doubt(("call",), ("between",)),)
+    found = match_meetings(rows[:1], [earlier, between], (), {"between"})
+    assert found.doubts == (Doubt(("call",), ("between",)),)
+
+
 def test_what_starts_with_a_copy_is_asked_about_before_what_merely_overlaps_it() -> None:
     row = gone(facts("old", subject="One"))
     longer = facts("longer", subject="Two", start=NOON - HOUR / 2)
