@@ -63,6 +63,10 @@ _SELDOM = {
     for what in places
 }
 _SELDOM_WANTED = 2
+# A connection closes a prepared statement when its cache is full. Few connections fill it while faults are
+# frequent. So some worlds strike this place on purpose.
+_AGED = "database: close a statement"
+_AGED_SHARE = 0.1
 # Activities of verifications, and faults. Few worlds verify while faults are frequent. So each world injects
 # one of these pairs in its last verification.
 _MISHAPS = tuple(
@@ -121,6 +125,8 @@ class Grudge:
             *seldom.choices(list(_SELDOM), weights=list(_SELDOM.values()), k=_SELDOM_WANTED),
         }
         self._wanted_mishap = seldom.choice(_MISHAPS)
+        if seldom.random() < _AGED_SHARE:
+            self._wanted.add(_AGED)
         #: Whether that is still to befall its activity.
         self._plots = False
         self._struck: set[str] = set()

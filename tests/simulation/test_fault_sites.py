@@ -35,6 +35,13 @@ def test_a_place_is_struck_once_and_once_more_before_the_last_verification() -> 
     assert any(world.strikes(place) for world in struck)
 
 
+def test_a_place_that_connections_pass_when_they_are_old_is_struck_after_the_storm() -> None:
+    worlds = [make(seed) for seed in range(200)]
+    for world in worlds:
+        world.relent()
+    assert any(world.strikes("database: close a statement") for world in worlds)
+
+
 def test_a_mishap_befalls_an_activity_of_the_last_verification_once() -> None:
     worlds = [make(seed) for seed in range(200)]
     assert not any(world.mishap(_LAST, *_KINDS) for world in worlds)
