@@ -34,7 +34,9 @@ class Answers:
     asked: set[int] = field(default_factory=set)
     #: Graph's ids of the days that their series shows and the archive does not have: asked about.
     days: set[str] = field(default_factory=set)
-    #: Keys of new events with an open question. Once it is answered, an event waits only if it overlaps.
+    #: Meetings of a changed series: its question is open, or the answer was *keep what is archived*.
+    series: set[int] = field(default_factory=set)
+    #: Keys of new events that an open question is about: they wait for its answer.
     keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
     superseded: set[int] = field(default_factory=set)
@@ -53,6 +55,9 @@ class Answers:
         if item["question"] == "series_changed":
             archived = {event["source_key"] for event in events if event["side"] == "archived"}
             self.days |= {event["source_id"] for event in events if event["source_key"] not in archived}
+            taken = item["answer"] == "take_series" and item["carried_out_at"] is not None
+            if item["status"] != "closed" and not taken:
+                self.series |= set(meetings)
         given = _given(item)
         if given:
             self.answered |= set(meetings)

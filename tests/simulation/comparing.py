@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -27,10 +27,39 @@ def is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
     said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
     found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))
     zone = version["originalStartTimeZone"] == record["start_zone"]
-    # Nothing of an exception follows later, so its texts tell which of several versions was archived.
-    texts = (version["subject"], version["location"]["displayName"])
-    alike = version["type"] != "exception" or texts == (record["subject"], record["location"])
+    # An exception may have changed several times. Its texts and states tell which version was archived.
+    told = (version["subject"], version["location"]["displayName"], version["isCancelled"], declines(version))
+    names = ("subject", "location", "is_cancelled", "is_declined")
+    alike = version["type"] != "exception" or told == tuple(record[name] for name in names)
     return said == found and zone and alike and version["showAs"] == record["source_show_as"]
+
+
+def recorded_version(versions: Sequence[Json], record: Mapping[str, Any]) -> Json | None:
+    """The version that our record was made of: the one that it says most of, the latest of several.
+
+    A series may change an exception more than once before anybody reads it. The copy says none of that.
+    """
+    fit = [version for version in reversed(versions) if is_recorded(version, record)]
+    return max(fit, key=lambda version: _agreement(version, record), default=None)
+
+
+def _agreement(version: Json, record: Mapping[str, Any]) -> int:
+    """How much of a version a record says. The owner may have edited the copy, so it need not say all."""
+    categories = sorted(version["categories"]) == sorted(record["categories"])
+    return sum(
+        (
+            2 * categories,
+            # A valid category follows later where the version had none.
+            not valid_categories(version),
+            version["importance"] == record["importance"],
+            _words(version["body"]["content"]) == _words(record["body"]),
+        )
+    )
+
+
+def declines(item: Json) -> bool:
+    """Whether the owner declined the event."""
+    return (item.get("responseStatus") or {}).get("response") == "declined"
 
 
 def as_archived(item: Json, then: Json) -> Json:
@@ -68,7 +97,7 @@ def content(item: Json) -> Json:
     """What source and copy must agree on."""
     return {
         "subject": item["subject"][:255].strip(),
-        "body": "".join(_TAGS.sub("", item["body"]["content"]).split()),
+        "body": _words(item["body"]["content"]),
         "start": item["start"]["dateTime"][:19],
         "end": item["end"]["dateTime"][:19],
         "isAllDay": item["isAllDay"],
@@ -81,6 +110,10 @@ def content(item: Json) -> Json:
     }
 
 
+def _words(body: str) -> str:
+    return "".join(_TAGS.sub("", body).split())
+
+
 def sameness(item: Json) -> tuple[Any, ...]:
     """Equal for duplicates (domain.md 2.9)."""
     organizer = (item.get("organizer") or {}).get("emailAddress", {}).get("address", "").casefold()
@@ -90,7 +123,7 @@ def sameness(item: Json) -> tuple[Any, ...]:
         item["end"]["dateTime"],
         item["isAllDay"],
         item["isCancelled"],
-        (item.get("responseStatus") or {}).get("response") == "declined",
+        declines(item),
         item["showAs"] == "free",
         organizer,
         tuple(

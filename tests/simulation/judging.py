@@ -292,6 +292,7 @@ class Judge:
             touched=self._person.touched_meetings,
             asked=answers.asked,
             asked_days=answers.days,
+            series_asked=answers.series,
             superseded=answers.superseded,
             left_out={
                 row["archive_key"]

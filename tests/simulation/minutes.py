@@ -18,10 +18,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+from tests.simulation.epoch import EPOCH
 from tests.simulation.mailbox import Moment
 from tests.simulation.rules import Policies, modifies, unwanted_item
-from tests.simulation.source_keys import Json, archive_key_of, meeting_of, source_of
+from tests.simulation.source_keys import Json, archive_key_of, is_superseded, meeting_of, source_of
 
 type Span = tuple[int, int]
 
@@ -73,6 +75,8 @@ class Past:
     moved: Sequence[Moved] = ()
     #: Graph's ids of the days that a question says are new in a changed series (domain.md 2.17).
     asked_days: Set[str] = frozenset()
+    #: Meetings of a changed series: its question is open, or the answer was *keep what is archived*.
+    series_asked: Set[int] = frozenset()
     #: Meetings about which their owner answered something.
     answered: Set[int] = frozenset()
     #: How many meetings more their owner said took place, in whatever minute.
@@ -194,7 +198,7 @@ class Minutes:
             copies = self._meetings[number].copies
             edges = {span[0], *(end for _, end in copies if span[0] <= end < span[1])}
             bare = [minute for minute in sorted(edges) if not _height(copies, minute)]
-            if bare and span[0] < span[1]:
+            if bare and span[0] < span[1] and not self._stays_free(item, number, span):
                 problems.append(f"meeting {number} ({item['subject']!r}) is not covered at {_told(bare[0])}")
         return problems
 
@@ -216,6 +220,24 @@ class Minutes:
             return False
         spans = self._meetings[number].at
         return all(span in at for at in spans)
+
+    def _stays_free(self, item: Json, number: int, span: Span) -> bool:
+        """Whether a day's copy stays free, as its series showed it when it was over (domain.md 2.17).
+
+        The owner is asked about that, or keeps it. A copy of that time is there.
+        """
+        if item["type"] != "occurrence" or number not in self._past.series_asked:
+            return False
+        changes = [
+            EPOCH + timedelta(seconds=following.since)
+            for moment, following in pairwise(self._past.moments)
+            if any(_is_free(each, number, span) for each in moment.source)
+        ]
+        over = span[1] - _CLOCKS_MINUTES
+        was_over = any(change.timestamp() // 60 >= over for change in changes)
+        return was_over and any(
+            _is_free(copy, number, span) and not is_superseded(copy) for copy in self._copies
+        )
 
     def _may_be_new(self, item: Json) -> bool:
         """Whether the owner is asked about a day that a change of its series may have invented.
@@ -254,6 +276,9 @@ class Minutes:
             number, subject = meeting_of(moved.now), moved.now["subject"]
             if number in said or not moved.had_ended:
                 continue
+            if modifies(subject) and not _counts(moved.before):
+                # It stood in the time of its meeting, and counted none itself (domain.md 4.6).
+                continue
             if moved.goes_ahead:
                 problems.append(
                     f"the copy {subject!r} of meeting {number} moved from the past into the future"
@@ -285,6 +310,10 @@ def _look(item: Json) -> str:
 def _counts(item: Json) -> bool:
     """Whether an event or a copy is time: neither free nor all-day."""
     return item["showAs"] != "free" and not item["isAllDay"]
+
+
+def _is_free(item: Json, number: int, span: Span) -> bool:
+    return item["showAs"] == "free" and meeting_of(item) == number and _span(item) == span
 
 
 def _takes_place(item: Json) -> bool:

@@ -16,9 +16,9 @@ from tests.simulation.comparing import (
     archive_key,
     as_archived,
     content,
-    is_recorded,
     name,
     owning_start,
+    recorded_version,
     sameness,
     times_told,
 )
@@ -132,9 +132,9 @@ class Facts:
             keys = (key, row["source_key"], known.get(row["archive_key"]), f"s:{item['seriesMasterId']}")
             versions = [version for each in keys if each for version in self.history.get(each, ())]
             versions = [*self._between(row, meeting_of(item)), *versions]
-            then = [version for version in versions if is_recorded(version, record)]
-            if then:
-                shown = as_archived(item, then[-1])
+            then = recorded_version(versions, record)
+            if then is not None:
+                shown = as_archived(item, then)
         return with_category(shown, row)
 
     def _between(self, row: Mapping[str, Any], meeting: int) -> list[Json]:

@@ -69,3 +69,22 @@ def test_what_was_answered_of_a_series_before_it_changed_again_was_carried_out()
     assert answers_about_a_series(asked).answered == set()
     kept = answers_about_a_series(asked, {"by": "Ada", "answer": "keep_archived"}, again)
     assert (kept.answered, kept.superseded) == ({1}, set())
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "stays"),
+    [
+        ("open", None, True),
+        ("answered", "keep_archived", True),
+        ("expired", "keep_archived", True),
+        ("answered", "take_series", False),
+        ("closed", None, False),
+    ],
+)
+def test_what_is_archived_of_a_series_stays_while_its_owner_is_asked_or_keeps_it(
+    status: str, answer: str | None, stays: bool
+) -> None:
+    item: dict[str, object] = {"question": "series_changed", "status": status, "answer": answer, "log": []}
+    answers = Answers()
+    answers.take(item | {"due_at": None, "carried_out_at": NOW}, [], {1})
+    assert answers.series == ({1} if stays else set())

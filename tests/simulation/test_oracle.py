@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.simulation.comparing import archive_key
 from tests.simulation.deciding import named
 from tests.simulation.oracle import Facts, Snapshot
@@ -33,6 +35,8 @@ def occurrence(series: str, start: str, end: str, meeting: int = 4) -> Json:
 FIRST = occurrence("first", "09:00", "09:30")
 SECOND = occurrence("second", "10:00", "10:30")
 THIRD = occurrence("third", "10:15", "10:45")
+EDITED = FIRST | {"type": "exception", "subject": "Lunch with Carla"}
+DECLINED = {"responseStatus": {"response": "declined"}}
 MOVED = FIRST | {name: SECOND[name] for name in ("start", "end")}
 
 
@@ -65,6 +69,11 @@ def appointment(copied: Json) -> Json:
         "source_deleted_at": None,
         "subject": copied["subject"],
         "location": "",
+        "body": copied["body"]["content"],
+        "categories": copied["categories"],
+        "importance": copied["importance"],
+        "is_cancelled": copied["isCancelled"],
+        "is_declined": "responseStatus" in copied,
         "start_at": start,
         "end_at": end,
         "source_start_at": start,
@@ -160,3 +169,32 @@ def test_a_day_that_moved_is_where_it_was_archived_unless_an_edit_of_its_copy_re
     assert judged_at(edited=True, refused=FIRST) == "09:00"
     assert judged_at(refused=MOVED) == "09:00"
     assert judged_at(edited=True, refused=MOVED) == "10:00"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"isCancelled": True},
+        DECLINED,
+        {"importance": "high"},
+        {"categories": ["Acme"]},
+        {"body": {"contentType": "html", "content": "<p>Body 2 of meeting 4</p>"}},
+    ],
+)
+def test_an_exception_that_was_reset_is_as_it_was_archived(change: Json) -> None:
+    # Its series is changed as a whole first. That changes the exception, too, but nobody reads it.
+    changed, reset = EDITED | change, MOVED | change
+    for archived in (EDITED, changed):
+        found = facts([EDITED, changed, reset], archived)
+        found.history = {key_of(reset): [EDITED, changed, reset]}
+        assert found.judge() == []
+        (shown,) = found.living.values()
+        assert shown == archived
+
+
+def test_an_exception_that_was_reset_does_not_say_what_its_series_says_now() -> None:
+    found = facts([EDITED, MOVED], EDITED)
+    found.history = {key_of(MOVED): [EDITED, MOVED]}
+    found.copies[0] |= {"importance": "high"}
+    (problem,) = found.judge()
+    assert problem.endswith("says importance 'high', not 'normal'")
