@@ -319,10 +319,10 @@ class CalendarAdapter:
     ) -> list[WriteAnswer]:
         """Send 1 to 20 writes in one ``$batch``, without retry. Answers are in the order of writes.
 
-        ``timeout`` (seconds) limits the request and its answer. It starts when the batch is sent, after the
-        token and the wait for the mailbox's slots, which ``longest_turn_wait`` limits. Verdicts are those of
-        design.md, Answers, and NOT_SENT if nothing left this machine. A mailbox that asked for a pause gets
-        no request: THROTTLED with the remaining wait. Raises ValueError for a malformed batch.
+        ``timeout`` (seconds) starts when the batch is sent. Before that come the token and the wait for the
+        mailbox's slots, and ``longest_turn_wait`` limits this wait. Verdicts are those of design.md, Answers,
+        and NOT_SENT if nothing left this machine. A mailbox that asked for a pause gets no request: THROTTLED
+        with the remaining wait. Raises ValueError for a malformed batch.
         """
         content = batch.encode_writes(
             writes,

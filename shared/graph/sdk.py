@@ -58,7 +58,7 @@ def make_sdk(adapter: "GraphRequestAdapter") -> "GraphServiceClient":
 
 
 def error_types() -> dict[str, Any]:
-    """The error types for the SDK, for every error answer."""
+    """The class that the SDK decodes error answers to, by status."""
     from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
     return {"XXX": ODataError}

@@ -1,4 +1,4 @@
-"""The version of an appointment: what a change is meant for (If-Match)."""
+"""The version of an appointment, which a client sends back with a change (If-Match)."""
 
 from datetime import UTC, datetime, timedelta
 

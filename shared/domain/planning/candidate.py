@@ -8,11 +8,7 @@ from shared.domain.planning.modifications import Modification
 from shared.domain.planning.purpose import LeftOut
 from shared.domain.runs.archived_event import ArchivedEventState
 
-_MAY_HAVE_COPY = (
-    ArchivedEventState.PRESENT,
-    ArchivedEventState.SOURCE_DELETED,
-    ArchivedEventState.CONSUMED,
-)
+_MAY_HAVE_COPY = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED, ArchivedEventState.CONSUMED)
 # A lost copy that was consumed or superseded counts no time.
 _MAY_BE_LOST = (ArchivedEventState.CREATING, ArchivedEventState.SOURCE_DELETED)
 

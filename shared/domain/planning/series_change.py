@@ -13,7 +13,7 @@ _STRICTNESS = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An occurrence, reduced to the changes that its copy takes."""
+    """An occurrence, reduced to the changes that are written to its copy."""
 
     event: SourceEvent
     #: The copy already has all of this.

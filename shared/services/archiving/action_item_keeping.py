@@ -35,7 +35,7 @@ def shown_in_item(event: SourceEvent) -> AppointmentRecord:
 
 
 class ActionItemKeeper:
-    """Loads the stored items for a plan and stores the items that the plan asks."""
+    """Loads the stored items for a plan and stores the questions that the plan asks."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta = timedelta()) -> None:
         self._ports = ports

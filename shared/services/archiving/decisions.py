@@ -126,21 +126,10 @@ class DecisionWriter:
         for key, draft in drafts.items():
             decision, times = wanted[key]
             payload, record = retimed_copy(
-                draft.payload,
-                draft.record,
-                times.start,
-                times.end,
-                decision.revision,
-                times.modifications,
+                draft.payload, draft.record, times.start, times.end, decision.revision, times.modifications
             )
-            rows.append(
-                {
-                    "source_key": key,
-                    "payload": payload.body,
-                    "record": record,
-                    "revision": decision.revision,
-                }
-            )
+            row = DraftRow(source_key=key, payload=payload.body, record=record, revision=decision.revision)
+            rows.append(row)
         await operations.rewrite(self._context.run_id, rows)
 
     async def _map(self, session: AsyncSession, drafted: Drafted) -> None:

@@ -11,12 +11,7 @@ from shared.database.repositories.archiving.shared_archives import SharedArchive
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
-from shared.domain.planning.same_meeting import (
-    Matching,
-    MatchStep,
-    match_meetings,
-    possible_predecessors,
-)
+from shared.domain.planning.same_meeting import Matching, MatchStep, match_meetings, possible_predecessors
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -279,8 +274,7 @@ class SourceMatcher:
         """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
-                self._context.owner_id,
-                [row.id for row in rows.values() if row.had_copy],
+                self._context.owner_id, [row.id for row in rows.values() if row.had_copy]
             )
             # An event that waits for its owner's decision has no copy, and can be the same meeting.
             bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}

@@ -147,12 +147,7 @@ class SeriesResetKeeper:
             judgement = judge(known, resets.shapes.get(series), self._window, wanted, moved)
         return SeriesReview(series, stored, judgement, tuple(surplus.values()), by_key)
 
-    async def _carry_out(
-        self,
-        session: AsyncSession,
-        review: SeriesReview,
-        resets: SeriesResets,
-    ) -> None:
+    async def _carry_out(self, session: AsyncSession, review: SeriesReview, resets: SeriesResets) -> None:
         stored, judgement, now = review.stored, review.judgement, self._ports.clock.now()
         if judgement.step is ResetStep.NOTHING or judgement.seen is None:
             return
@@ -223,8 +218,8 @@ class SeriesResetKeeper:
     def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:
         """Rows whose meetings the series does not show any more.
 
-        For a predecessor series, these are only its last rows and the rows that an item shows. The split
-        removed the other days from it, so they cannot be compared.
+        Of the old series before a split, these are the rows after its last remaining date, and the rows that
+        an item shows. An earlier meeting was deleted from the old series itself.
         """
         rows = list(rows)
         former = [row for row in rows if not row.own]

@@ -29,7 +29,7 @@ _WITH_COPY = (
 
 
 class SourceFollowing:
-    """The events of one configuration, reduced to the changes that their copies take."""
+    """Reduces the events of one configuration to the changes that are written to their copies."""
 
     def __init__(self, owner_id: UUID, configuration_id: UUID) -> None:
         self._owner_id = owner_id

@@ -42,7 +42,7 @@ class JobJudgement:
 
 
 async def judge_job(session: AsyncSession, audit: AuditWriter, ended: WorkEnded) -> JobJudgement:
-    """Pause the job after five failures in a row, or all jobs of its archive if something is gone."""
+    """Pause the job after five failures in a row. If a calendar is gone, pause all of the configuration."""
     jobs = JobRepository(session)
     paused: list[JobKind] = []
     if ended.gone:

@@ -249,11 +249,7 @@ class SystemHealthService:
         async with self._database.session() as session:
             unsent = await MailOutboxRepository(session).unsent(tenant)
         waited = self._age(unsent.oldest)
-        measures = {
-            "waiting": unsent.waiting,
-            "dead": unsent.dead,
-            "oldest_seconds": waited.total_seconds(),
-        }
+        measures = {"waiting": unsent.waiting, "dead": unsent.dead, "oldest_seconds": waited.total_seconds()}
         if tenant not in self._settings.mail_senders:
             if unsent.waiting:
                 return Found("degraded", "mail waits and no mailbox is set to send it from", measures)

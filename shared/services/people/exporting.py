@@ -251,7 +251,7 @@ class UserExportService:
             await UserExportRepository(session).set_dispatched(export_ids, self._clock.now())
 
     async def _sweep_files(self) -> int:
-        """A worker that died may leave a file without an export. A recent one may still be being written."""
+        """Delete files older than a day without a stored export: their worker died. Returns their number."""
         before = datetime.now(UTC) - timedelta(days=1)
         names: dict[UUID, str] = {}
         async for file in self._storage.files("exports/"):

@@ -127,7 +127,7 @@ class PersonKeys:
             return known.key
 
     async def for_reading(self, persons: Iterable[UUID]) -> dict[UUID, PersonKey | None]:
-        """The keys of those who have or had one. None for a destroyed one. Raises Unavailable."""
+        """Each person's key. None if it was destroyed; absent if they never had one. Raises Unavailable."""
 
         async def one(person: UUID) -> tuple[UUID, PersonKey | None] | None:
             known = self._known.get(person)

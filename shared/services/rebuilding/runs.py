@@ -54,11 +54,9 @@ class RebuildRuns:
         try:
             async with accounted(self._ports, context):
                 refused = await self._refusal(context)
-            return (
-                await self._plan(turn, context, total)
-                if refused is None
-                else await self._refuse(turn, context, refused)
-            )
+            if refused is not None:
+                return await self._refuse(turn, context, refused)
+            return await self._plan(turn, context, total)
         except PlanCancelled:
             return PlanCounts()
         except PlanSuperseded:

@@ -52,7 +52,7 @@ def about_copies(
     starts_at: datetime,
     **detail: Unpack[FindingDetail],
 ) -> FindingRow:
-    """A finding about copies of which none is this configuration's. ``subject`` is the id of one of them."""
+    """A finding about copies that no row of this configuration has. ``subject`` is the id of one of them."""
     return {
         "kind": str(kind),
         "reason": str(reason),

@@ -26,7 +26,7 @@ def describe_model(name: str, schema: dict[str, Any]) -> None:
 
 
 def describe_query(name: str, schema: dict[str, Any]) -> None:
-    """As ``describe_model``, of what a list is asked with: there a field says what is wanted."""
+    """Describe the query parameters of a list. Unlike a model's field, one says what is wanted."""
     _describe(name, schema, PARAMETERS)
 
 

@@ -94,9 +94,9 @@ class Request[Body: base.Input = base.NoBody, Query: base.Input = base.NoQuery]:
 class Reply[Model: BaseModel | None]:
     """A successful answer. ``location`` is a path below the prefix. ``version`` becomes the ETag.
 
-    ``owner_id`` is the user whose data a change's answer is about. ``then`` runs after the change is
-    committed. If it fails, the change stays, so something else must make up for it. ``content`` is sent
-    unchanged instead of a model.
+    ``owner_id`` is the user whose data was changed. ``then`` runs after the change is committed.
+    If it fails, the change stays, so a later call must do the same. ``content`` is sent unchanged instead
+    of a model.
     """
 
     body: Model | rendered.Rendered[Model] | rendered.RenderedPage[Any]

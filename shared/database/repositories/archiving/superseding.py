@@ -44,7 +44,7 @@ _DUE = text(f"""
 
 
 class SupersedingRepository(ArchivedEventRepository):
-    """The ``archived_events`` table of one configuration of one owner, for superseding copies."""
+    """The ``archived_events`` table of one configuration of one owner: which copies replace others."""
 
     async def request(self, ids: Collection[UUID], now: datetime) -> list[UUID]:
         """Record that other copies replace those of these rows. Returns the ids that this applies to.

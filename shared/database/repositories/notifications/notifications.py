@@ -97,7 +97,7 @@ class NotificationRepository(Repository):
     async def get(
         self, addressee: Addressee, notification_id: UUID, *, lock: bool = False
     ) -> Notification | None:
-        """One that is addressed to the reader. ``lock`` holds it until the transaction ends."""
+        """The notification, if the addressee may read it. ``lock`` holds it until the transaction ends."""
         statement = select(Notification).where(addressee.condition, Notification.id == notification_id)
         return await self._one(statement.with_for_update() if lock else statement)
 

@@ -271,7 +271,7 @@ class VerificationFindingRepository(Repository):
         return int(row.sources), int(row.copies)
 
     async def last_writes(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """The state of each one's last write, if there was one."""
+        """The state of the last write of each event. Events without a write are absent."""
         if not archived_event_ids:
             return {}
         parameters = {"owner": owner_id, "ids": list(archived_event_ids)}
