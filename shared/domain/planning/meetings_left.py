@@ -20,11 +20,16 @@ class MeetingsLeft:
         self.events = sorted(events, key=lambda event: (event.start, event.key))
 
     def pair(
-        self, key: Key, applies: Callable[[GoneRow], bool], before: Collection[str] = ()
+        self,
+        key: Key,
+        applies: Callable[[GoneRow], bool],
+        first: Collection[str] = (),
+        last: Collection[str] = (),
     ) -> list[tuple[GoneRow, MeetingFacts]]:
         """Remove pairs with equal ``key``. They are interchangeable; copies that count come first.
 
-        If there are too many events, those whose key is in ``before`` come first.
+        If there are too many events, those whose key is in ``first`` come first. If there are too many rows,
+        those whose key is in ``last`` come last.
         """
         by_key: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
         for event in self.events:
@@ -37,11 +42,11 @@ class MeetingsLeft:
                 rows_by_key[found].append(row)
         pairs: list[tuple[GoneRow, MeetingFacts]] = []
         for found, rows in rows_by_key.items():
-            events = sorted(by_key[found], key=lambda event: event.key not in before)[: len(rows)]
+            events = sorted(by_key[found], key=lambda event: event.key not in first)[: len(rows)]
             events.sort(key=lambda event: (event.start, event.key))
-            ranked = sorted(rows, key=lambda row: (not row.counts, row.only_certain))
-            first = {row.facts.key for row in ranked[: len(events)]}
-            pairs += zip((row for row in rows if row.facts.key in first), events, strict=True)
+            ranked = sorted(rows, key=lambda row: (not row.counts, row.only_certain, row.facts.key in last))
+            taken = {row.facts.key for row in ranked[: len(events)]}
+            pairs += zip((row for row in rows if row.facts.key in taken), events, strict=True)
         self.without({row.facts.key for row, _ in pairs}, {event.key for _, event in pairs})
         return pairs
 
@@ -123,6 +128,13 @@ def of_one_subject(left: MeetingsLeft, others: Collection[str] = ()) -> list[tup
     events = [event for event in left.events if event.timed and event.start < event.end]
     found = intersecting(rows, events)
     return [(row, event) for row, event in found if row.facts.title == event.title or event.key in others]
+
+
+def for_step_e(left: MeetingsLeft) -> set[str]:
+    """Keys of copies that count, if an event that d matches with none of them lies within their time."""
+    wanted = {same_day(row.facts) for row in left.rows if counts(row)}
+    others = {event.key for event in left.events if same_day(event) not in wanted}
+    return {row.facts.key for row, event in of_one_subject(left, others) if event.key in others}
 
 
 def in_its_time(left: MeetingsLeft, waiting: Collection[str]) -> list[tuple[GoneRow, MeetingFacts]]:

@@ -16,6 +16,7 @@ from shared.domain.planning.meetings_left import (
     MeetingsLeft,
     counts,
     entry,
+    for_step_e,
     in_its_place,
     in_its_time,
     intersecting,
@@ -127,7 +128,8 @@ def _in_steps(
     added = [event for event in left.events if event.added]
     left.events = [event for event in left.events if not event.added]
     likely = in_its_time(left, keeping_time)
-    likely += left.pair(same_day, counts, {event.key for _, event in of_one_subject(left)})
+    in_time = {event.key for _, event in of_one_subject(left)}
+    likely += left.pair(same_day, counts, in_time, for_step_e(left))
     likely += within_a_day(left)
     likely += left.pair(moment, counts)
     doubts = [Doubt((row.facts.key,), (event.key,)) for row, event in likely]

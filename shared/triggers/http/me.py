@@ -48,11 +48,7 @@ async def get_me(request: Request) -> Reply[invitations.Me]:
 
 
 @endpoints.post(
-    "v1/invitations",
-    summary="Invite a person of the tenant",
-    access=ADMINS,
-    status=201,
-    errors=(409,),
+    "v1/invitations", summary="Invite a person of the tenant", access=ADMINS, status=201, errors=(409,)
 )
 async def create_invitation(
     request: Request[invitations.InvitationCreate],
@@ -77,12 +73,7 @@ async def list_invitations(
     return page_of(found, invitations.InvitationResource.of)
 
 
-@endpoints.get(
-    "v1/invitations/{id}",
-    summary="Get an invitation",
-    access=ADMINS,
-    errors=(404,),
-)
+@endpoints.get("v1/invitations/{id}", summary="Get an invitation", access=ADMINS, errors=(404,))
 async def get_invitation(request: Request) -> Reply[invitations.InvitationResource]:
     """One of the tenant's."""
     invitation = await request.app.people.invitations.get(request.caller, request.id)
@@ -90,10 +81,7 @@ async def get_invitation(request: Request) -> Reply[invitations.InvitationResour
 
 
 @endpoints.post(
-    "v1/invitations/{id}/revoke",
-    summary="Take an invitation back",
-    access=ADMINS,
-    errors=(404, 409),
+    "v1/invitations/{id}/revoke", summary="Take an invitation back", access=ADMINS, errors=(404, 409)
 )
 async def revoke_invitation(request: Request) -> Reply[invitations.InvitationResource]:
     """The address gets no access. An accepted one answers 409. A second call changes nothing."""

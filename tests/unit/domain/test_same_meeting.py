@@ -166,6 +166,21 @@ def test_three_calls_of_which_two_come_again_at_other_times_are_two_doubts() -> 
     assert match_meetings(rows, new, ()).doubts == (Doubt(("r0",), ("n0",)), Doubt(("r1",), ("n1",)))
 
 
+def test_of_three_calls_the_one_whose_time_another_event_takes_is_asked_about_with_that_one() -> None:
+    rows = [gone(facts(str(number), start=NOON + 2 * number * HOUR)) for number in range(3)]
+    calls = [facts(f"again {number}", start=NOON + (2 * number + 1) * HOUR) for number in (1, 2)]
+    renamed = facts("renamed", subject="Planning")
+    found = match_meetings(rows, [*calls, renamed], ())
+    assert found.doubts == (
+        Doubt(("0",), ("renamed",)),
+        Doubt(("1",), ("again 1",)),
+        Doubt(("2",), ("again 2",)),
+    )
+    # With a third call nothing is left for another subject, so that one is new.
+    third = facts("again 0", start=NOON - HOUR)
+    assert Doubt(("0",), ("again 0",)) in match_meetings(rows, [third, *calls, renamed], ()).doubts
+
+
 def test_another_event_in_the_time_of_a_copy_that_counts_is_a_doubt() -> None:
     row = gone(facts("old"), longer=1)
     inside = facts("new", start=NOON + HOUR, hours=0.5, subject="Something else")

@@ -42,12 +42,7 @@ class JobRepository(Repository):
         await self._insert(*jobs)
 
     async def get(
-        self,
-        owner_id: UUID,
-        configuration_id: UUID,
-        *,
-        lock: bool = False,
-        kind: JobKind = JobKind.ARCHIVE,
+        self, owner_id: UUID, configuration_id: UUID, *, lock: bool = False, kind: JobKind = JobKind.ARCHIVE
     ) -> Job | None:
         """The job of a configuration of the owner. ``lock`` holds it until the transaction ends."""
         statement = select(Job).where(
@@ -183,12 +178,7 @@ class JobRepository(Repository):
         )
 
     async def record_outcome(
-        self,
-        owner_id: UUID,
-        configuration_id: UUID,
-        *,
-        failed: bool,
-        kind: JobKind = JobKind.ARCHIVE,
+        self, owner_id: UUID, configuration_id: UUID, *, failed: bool, kind: JobKind = JobKind.ARCHIVE
     ) -> int | None:
         """Count failures in a row (domain.md 8.3). Returns their number now, None without a job."""
         failures = Job.consecutive_failures + 1 if failed else 0
