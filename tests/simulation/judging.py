@@ -138,6 +138,12 @@ class Judge:
         self._keep_snapshots(rows)
         return sum(row["state"] in ("queued", "running") for row in (*rows, *verifications))
 
+    async def writes_in_flight(self) -> bool:
+        """Whether a run that is over left writes for the next one to reconcile."""
+        runs, operations = await self._rows("archive_runs", "archive_operations")
+        self._keep_snapshots(runs)
+        return any(operation["state"] == "sent" for operation in operations)
+
     async def note_copies(self) -> list[Json]:
         """What stands in the archive now: it may not be gone later."""
         copies = await self._archive.copies()

@@ -14,7 +14,8 @@ from tests.simulation.requesting import Requests
 #: In one world of this many whose archive is a calendar of the mailbox.
 _EVERY: Final = 6
 #: The owner repeats the request at most this often. A fault may end a rebuild before all copies exist.
-_MOST_REQUESTS: Final = 30
+#: Graph may be away for 40 minutes, several times in a row.
+_MOST_REQUESTS: Final = 100
 
 
 @dataclass(slots=True)

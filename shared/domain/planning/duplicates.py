@@ -1,10 +1,13 @@
 """Finds duplicates among events of one start. One is archived, the others merged (domain.md 2.9)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from functools import partial
 
+from shared.domain.events.revision import duplicate_hash
 from shared.domain.planning.candidate import Candidate
 from shared.domain.planning.decision import Merge, merge
+from shared.domain.planning.event_facts import as_entered
+from shared.domain.planning.read_event import ReadEvent
 from shared.domain.runs.archived_event import ArchivedEventState
 
 
@@ -60,3 +63,19 @@ def _succession(keys: Collection[str], candidate: Candidate) -> tuple[int, str]:
     if known.state is not ArchivedEventState.MERGED:
         return 1, candidate.facts.key
     return 2 if known.merged_into in keys else 0, candidate.facts.key
+
+
+def represented(reads: Iterable[ReadEvent], new: Container[str], asked: Container[str]) -> set[str]:
+    """Keys of ``new`` events that have a duplicate. They are no meetings of their own (domain.md 2.16).
+
+    The other ``reads`` are archived. Of new duplicates one is not returned: one that a question is ``asked``
+    about, else the one with the smallest key.
+    """
+    found: set[str] = set()
+    seen: set[bytes] = set()
+    for read in sorted(reads, key=lambda read: (read.key in new, read.key not in asked, read.key)):
+        duplicate = duplicate_hash(as_entered(read))
+        if read.key in new and duplicate in seen:
+            found.add(read.key)
+        seen.add(duplicate)
+    return found

@@ -70,7 +70,7 @@ def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) 
         importance=event.importance,
         sensitivity=event.sensitivity,
         revision=read.archived_revision or revision(event),
-        duplicate=duplicate_hash(_as_entered(read)),
+        duplicate=duplicate_hash(as_entered(read)),
         # A whole day, or a meeting that did not take place, cannot change the length of another meeting.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
         categories=classify(event.categories),
@@ -78,7 +78,8 @@ def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) 
     )
 
 
-def _as_entered(read: ReadEvent) -> SourceEvent:
+def as_entered(read: ReadEvent) -> SourceEvent:
+    """The event with the categories of its calendar. Duplicates are found by these (domain.md 2.9)."""
     if read.own_categories is None:
         return read.event
     return replace(read.event, categories=read.own_categories)

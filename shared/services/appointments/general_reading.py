@@ -51,10 +51,7 @@ class GeneralReading:
                 return Slice((), None)
             opened = await access.opened(session)
             rows = await AppointmentRepository(session).list(
-                owner.id,
-                _filter(query, caller.person, opened),
-                after=after,
-                limit=query.limit + 1,
+                owner.id, _filter(query, caller.person, opened), after=after, limit=query.limit + 1
             )
             agreed = await _agreed(session, caller, [each.row for each in rows])
         found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
@@ -62,8 +59,7 @@ class GeneralReading:
             caller, owner.id, "user", owner.id, [each.row for each in found.rows], opened, agreed
         )
         return Slice(
-            [_rendered(each, shown_to(caller, each.row, agreed, opened)) for each in found.rows],
-            found.next,
+            [_rendered(each, shown_to(caller, each.row, agreed, opened)) for each in found.rows], found.next
         )
 
     async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
@@ -107,10 +103,7 @@ class GeneralReading:
 
 
 def shown_to(
-    caller: Caller,
-    row: Appointment,
-    agreed: Collection[UUID] = (),
-    opened: Collection[UUID] = (),
+    caller: Caller, row: Appointment, agreed: Collection[UUID] = (), opened: Collection[UUID] = ()
 ) -> bool:
     """Whether the caller may see more than the times (domain.md 6.3).
 

@@ -1,5 +1,6 @@
 """Matches meetings whose source is gone with new events: are they the same (domain.md 2.4, 2.9, 2.16)?"""
 
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +11,9 @@ from shared.database.repositories.archiving.archived_events import MapRow
 from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
+from shared.domain.planning.duplicates import represented
 from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
+from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import Matching, MatchStep, match_meetings, possible_predecessors
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
@@ -81,6 +84,8 @@ class SourceMatcher:
         #: What this reading could not read. Nothing in it is gone or matched (2.12).
         self.unread = UnreadEvents()
         self._reader: SourceReader
+        #: Archived and new events at the place where the last page ended.
+        self._at_end: list[ReadEvent] = []
         #: Events that overlap what could not be read: the stored group, by key.
         self.held: dict[str, UUID] = {}
         self.repointed = 0
@@ -89,6 +94,7 @@ class SourceMatcher:
     def reader(self, dragged: DraggedMeetings, resets: SeriesResets) -> SourceReader:
         """The reader for the next reading, with the events that are known to wait."""
         self.merged.begin()
+        self._at_end = []
         self._late = set()
         self._fresh_from = self._ports.clock.now() - STALE_FOR
         reader = SourceReader(
@@ -125,7 +131,7 @@ class SourceMatcher:
 
         ``undecided`` are the events that an overlap makes wait, or made wait until it was decided.
         """
-        reads = dict(page.reads)
+        reads, new = dict(page.reads), dict[str, ReadEvent]()
         for key, read in page.reads.items():
             row = page.rows.get(key)
             held = row is not None and waits_for_nothing(row, undecided)
@@ -135,8 +141,19 @@ class SourceMatcher:
             if row is not None and row.state is ArchivedEventState.MERGED:
                 self.merged.note(key, row, read)
                 continue
-            new = row is None or held or key in page.bare or key not in page.known or self.doubts.asks_of(row)
-            if not new or key in self._decided:
+            is_new = (
+                row is None or held or key in page.bare or key not in page.known or self.doubts.asks_of(row)
+            )
+            if is_new and key not in self._decided:
+                new[key] = read
+        standing = [each for key, each in page.reads.items() if key in new or self._is_archived(page, key)]
+        places = Counter(each.place for each in (*self._at_end, *standing))
+        crowd = [each for each in (*self._at_end, *standing) if places[each.place] > 1]
+        duplicates = represented(crowd, new, self.doubts.events) if crowd else set()
+        self._at_end = [each for each in standing if each.place == standing[-1].place]
+        self._matched |= duplicates
+        for key, read in new.items():
+            if key in duplicates:
                 continue
             facts = meeting_facts(read.event, key, self._context.window.zone)
             self._new[key] = replace(facts, added=True) if key in self._reader.resets.added else facts
@@ -147,6 +164,11 @@ class SourceMatcher:
         watched = self.doubts.waiting | self.doubts.events
         self._watched |= {key: reads[key].event for key in watched & reads.keys()}
         return replace(page, reads=reads)
+
+    @staticmethod
+    def _is_archived(page: ReadPage, key: str) -> bool:
+        known = page.known.get(key)
+        return known is not None and known.archived
 
     async def match(self, met: Container[str]) -> bool:
         """Match new events with gone rows. Returns whether the pages must be read once more."""

@@ -194,20 +194,12 @@ class CopyRestoring:
             "appointment.edited_by_owner",
             "archived_event",
             row.id,
-            {
-                "before": before.columns(),
-                "after": after.columns(),
-                "finding": str(finding.id),
-            },
+            {"before": before.columns(), "after": after.columns(), "finding": str(finding.id)},
             on_behalf_of=finding.owner_id,
         )
 
     async def _finding(
-        self,
-        session: AsyncSession,
-        caller: Caller,
-        verification_id: UUID,
-        finding_id: UUID,
+        self, session: AsyncSession, caller: Caller, verification_id: UUID, finding_id: UUID
     ) -> tuple[ArchiveConfiguration, VerificationFinding]:
         """The configuration and the finding, both locked. Raises NotFound, Forbidden and Conflict (6.5)."""
         access = await Access.of(session, caller)

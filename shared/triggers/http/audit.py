@@ -27,9 +27,7 @@ async def search_audit(
 
 
 @endpoints.get(
-    "v1/audit/actions",
-    summary="List every action that the audit names, with its meaning",
-    access=READERS,
+    "v1/audit/actions", summary="List every action that the audit names, with its meaning", access=READERS
 )
 async def list_audit_actions(request: Request) -> Reply[audit.AuditActions]:
     """Equal for everybody: names and meanings, no data."""
@@ -56,20 +54,13 @@ async def list_audit_actions(request: Request) -> Reply[audit.AuditActions]:
 async def export_audit(request: Request[base.NoBody, audit.AuditExportQuery]) -> Reply[None]:
     """The answer names the cursor of its continuation. Without a cursor, it is complete."""
     file, continued = await request.app.operation.audit.export(request.caller, request.query)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{file.name}"',
-        "Content-Type": file.media_type,
-    }
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"', "Content-Type": file.media_type}
     if continued is not None:
         headers |= continued_at(request, continued.cursor())
     return Reply(None, headers=headers, content=file.content)
 
 
-@endpoints.get(
-    "v1/audit/verification",
-    summary="Check the audit's chain",
-    access=OVERSEERS,
-)
+@endpoints.get("v1/audit/verification", summary="Check the audit's chain", access=OVERSEERS)
 async def verify_audit(
     request: Request[base.NoBody, audit.AuditVerificationQuery],
 ) -> Reply[audit.AuditVerification]:

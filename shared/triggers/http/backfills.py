@@ -19,10 +19,7 @@ _ROUTE = "v1/archive-configurations/{id}/backfill"
 
 
 @endpoints.get(
-    _ROUTE,
-    summary="Get the backfill of a configuration and its progress",
-    access=READERS,
-    errors=(404,),
+    _ROUTE, summary="Get the backfill of a configuration and its progress", access=READERS, errors=(404,)
 )
 async def get_backfill(request: Request) -> Reply[backfills.BackfillResource]:
     """One figure for all its months. 404 if the nightly runs cover everything."""
@@ -47,12 +44,7 @@ async def start_backfill(request: Request[backfills.BackfillStart]) -> Reply[bac
     return _accepted(request, view, run_id)
 
 
-@endpoints.post(
-    f"{_ROUTE}/pause",
-    summary="Pause a backfill",
-    access=OWNERS,
-    errors=(404, 409),
-)
+@endpoints.post(f"{_ROUTE}/pause", summary="Pause a backfill", access=OWNERS, errors=(404, 409))
 async def pause_backfill(request: Request) -> Reply[backfills.BackfillResource]:
     """The current month is finished, and no further one begins."""
     view = await request.app.archiving.backfills.pause(request.caller, request.id)

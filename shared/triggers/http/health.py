@@ -9,22 +9,13 @@ from shared.triggers.http.registry import PUBLIC
 endpoints = Endpoints()
 
 
-@endpoints.get(
-    "health/live",
-    summary="Tell that the process answers",
-    access=PUBLIC,
-)
+@endpoints.get("health/live", summary="Tell that the process answers", access=PUBLIC)
 async def health_live(request: Request) -> Reply[health.Live]:
     """For liveness probes. It checks no dependency."""
     return Reply(request.app.operation.health.live())
 
 
-@endpoints.get(
-    "health/ready",
-    summary="Tell whether requests can be served",
-    access=PUBLIC,
-    errors=(503,),
-)
+@endpoints.get("health/ready", summary="Tell whether requests can be served", access=PUBLIC, errors=(503,))
 async def health_ready(request: Request) -> Reply[health.Ready]:
     """For readiness probes: database, schema revision and token service. 503 while one of them fails."""
     ready = await request.app.operation.health.ready()

@@ -70,12 +70,7 @@ async def list_user_exports(
     return page_of(found, people.UserExportResource.of)
 
 
-@endpoints.get(
-    "v1/user-exports/{id}",
-    summary="Get an export and its progress",
-    access=OWNERS,
-    errors=(404,),
-)
+@endpoints.get("v1/user-exports/{id}", summary="Get an export and its progress", access=OWNERS, errors=(404,))
 async def get_user_export(request: Request) -> Reply[people.UserExportResource]:
     """While it is prepared, ``Retry-After`` says when to ask again. It is deleted at ``expires_at``."""
     export = await request.app.people.exports.get(request.caller, request.id)
@@ -149,10 +144,7 @@ async def search_user_erasures(
 
 
 @endpoints.get(
-    "v1/user-erasures/{id}",
-    summary="Get an erasure and its progress",
-    access=ADMINS,
-    errors=(404,),
+    "v1/user-erasures/{id}", summary="Get an erasure and its progress", access=ADMINS, errors=(404,)
 )
 async def get_user_erasure(request: Request) -> Reply[people.UserErasureResource]:
     """Its report stays after the person is gone, because it has only counts."""
@@ -198,8 +190,5 @@ def _reply(
     under_way = erasure.state == ErasureState.ERASING
     # The answer is not the person's: it holds counts alone, and they may be gone before it is kept.
     return Reply(
-        resource,
-        location=f"v1/user-erasures/{erasure.id}",
-        retry_after=1 if under_way else None,
-        then=then,
+        resource, location=f"v1/user-erasures/{erasure.id}", retry_after=1 if under_way else None, then=then
     )

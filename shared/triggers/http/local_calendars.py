@@ -15,10 +15,7 @@ endpoints = Endpoints()
 
 
 @endpoints.get(
-    "v1/local-calendars/{id}",
-    summary="Get a calendar kept in our database",
-    access=READERS,
-    errors=(404,),
+    "v1/local-calendars/{id}", summary="Get a calendar kept in our database", access=READERS, errors=(404,)
 )
 async def get_local_calendar(request: Request) -> Reply[calendars.LocalCalendarResource]:
     """Its id among all calendars, and its reference."""
@@ -73,11 +70,7 @@ async def list_local_events(
 
 
 @endpoints.post(
-    "v1/local-calendars/{id}/events",
-    summary="Add an event",
-    access=OWNERS,
-    status=201,
-    errors=(404, 409),
+    "v1/local-calendars/{id}/events", summary="Add an event", access=OWNERS, status=201, errors=(404, 409)
 )
 async def create_local_event(
     request: Request[local_events.LocalEventCreate],

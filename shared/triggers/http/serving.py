@@ -73,11 +73,7 @@ def _patience(operation: Operation, app: "Application") -> AbstractAsyncContextM
 
 
 async def _serve(
-    operation: Operation,
-    app: "Application",
-    req: HttpRequest,
-    client: Any,
-    exchange: Exchange,
+    operation: Operation, app: "Application", req: HttpRequest, client: Any, exchange: Exchange
 ) -> HttpResponse:
     caller: Caller | None = None
     signed_in: SignedIn | None = None
@@ -219,10 +215,7 @@ async def _once(
 
 
 async def _see(
-    request: Request[Any, Any],
-    caller: "Caller",
-    exchange: Exchange,
-    answered: "KeptAnswer",
+    request: Request[Any, Any], caller: "Caller", exchange: Exchange, answered: "KeptAnswer"
 ) -> None:
     """Read the subject of a stored answer. Raises the errors of its GET operation for this caller."""
     if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:

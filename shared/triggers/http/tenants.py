@@ -10,19 +10,13 @@ endpoints = Endpoints()
 
 
 @endpoints.post(
-    "v1/tenants",
-    summary="Let a further tenant in",
-    access=HOME_ADMINS,
-    status=201,
-    errors=(409,),
+    "v1/tenants", summary="Let a further tenant in", access=HOME_ADMINS, status=201, errors=(409,)
 )
 async def add_tenant(request: Request[tenants.TenantCreate]) -> Reply[tenants.TenantResource]:
     """Its people's tokens are accepted from now on. Its administrator must consent to the app at Entra."""
     tenant = await request.app.people.tenants.add(request.caller, request.body)
     return Reply(
-        tenants.TenantResource.of(tenant),
-        location=f"v1/tenants/{tenant.id}",
-        version=tenant.version,
+        tenants.TenantResource.of(tenant), location=f"v1/tenants/{tenant.id}", version=tenant.version
     )
 
 
@@ -40,12 +34,7 @@ async def list_tenants(
     return page_of(found, tenants.TenantResource.of)
 
 
-@endpoints.get(
-    "v1/tenants/{id}",
-    summary="Get a further tenant",
-    access=HOME_ADMINS,
-    errors=(404,),
-)
+@endpoints.get("v1/tenants/{id}", summary="Get a further tenant", access=HOME_ADMINS, errors=(404,))
 async def get_tenant(request: Request) -> Reply[tenants.TenantResource]:
     """By its tenant id at Entra."""
     tenant = await request.app.people.tenants.get(request.caller, request.id)

@@ -45,6 +45,26 @@ async def test_a_representative_that_becomes_a_series_keeps_its_copy(world: Worl
     await nothing_more(world)
 
 
+@pytest.mark.parametrize("policy", ["keep_all", "flag"])
+@pytest.mark.parametrize("archived_before", [False, True])
+async def test_a_duplicate_of_an_archived_event_is_no_other_meeting_of_its_subject(
+    world: World, *, archived_before: bool, policy: str
+) -> None:
+    calls = [event("Call", NINE + hours * HOUR, 15) for hours in (0, 1)]
+    await world.open(calls, overlap_policy=policy)
+    await world.archive()
+    rows = await world.rows("SELECT source_id FROM archived_events ORDER BY start_at DESC")
+    for row in rows[: 1 if archived_before else 2]:
+        await world.delete(row["source_id"])
+    for _ in range(1 if archived_before else 2):
+        await world.add(calls[0])
+    report = await world.archive()
+    assert (report["archived"], report["merged"], adds_up(report)) == (0, 1, True)
+    assert await world.rows("SELECT id FROM action_items") == []
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T10:00"]
+    await nothing_more(world)
+
+
 async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:
     took_place = days_from_now(world, -2)
     await world.open([event("Review", took_place), event("Review", took_place)])
