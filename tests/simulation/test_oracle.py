@@ -198,3 +198,19 @@ def test_an_exception_that_was_reset_does_not_say_what_its_series_says_now() -> 
     found.copies[0] |= {"importance": "high"}
     (problem,) = found.judge()
     assert problem.endswith("says importance 'high', not 'normal'")
+
+
+def test_an_entry_that_was_archived_alone_stays_if_its_owner_edited_the_copy() -> None:
+    alone = occurrence("entry", "10:00", "10:30", meeting=5) | {
+        "type": "singleInstance",
+        "subject": "Extended",
+    }
+    meeting = occurrence("meeting", "09:00", "10:00", meeting=5) | {"type": "singleInstance"}
+    for edited in (False, True):
+        found = facts([alone], alone, edited=edited)
+        found.last = Snapshot(UUID(int=3), *WINDOW, {key_of(each): each for each in (alone, meeting)})
+        found.rows.append(
+            map_row([key_of(meeting)], meeting["id"], "another", "present") | {"id": UUID(int=9)}
+        )
+        problems = [each for each in found.judge() if "consumed" in each]
+        assert len(problems) == (not edited), problems
