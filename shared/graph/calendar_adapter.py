@@ -162,11 +162,7 @@ class CalendarAdapter:
                 yield _readable(items, unread)
 
     async def get_events(
-        self,
-        mailbox: str,
-        calendar_id: str | None,
-        ids: Sequence[str],
-        unread: UnreadEvents | None = None,
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
         """Events by immutable id, None for each one that is gone. With ``calendar_id``, only from that one.
 
@@ -286,11 +282,7 @@ class CalendarAdapter:
                 yield _readable(items, unread)
 
     async def get_copies(
-        self,
-        mailbox: str,
-        calendar_id: str,
-        ids: Sequence[str],
-        unread: UnreadEvents | None = None,
+        self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, Copy | None]:
         """Events of the archive calendar by id. None for each one that is not in it.
 

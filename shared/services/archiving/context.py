@@ -19,6 +19,7 @@ from shared.database.repositories.archiving.archived_events import ArchivedEvent
 from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
 from shared.database.repositories.archiving.write_results import WriteResultRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.overlaps.member_places import MemberPlaceRepository
 from shared.database.repositories.overlaps.overlap_members import OverlapMemberRepository
 from shared.domain.calendars.calendar_authorisation import Objection
 from shared.domain.calendars.calendar_port import Calendars
@@ -110,6 +111,10 @@ class RunContext:
     def overlaps(self, session: AsyncSession) -> OverlapMemberRepository:
         """The overlapping events of this run's configuration."""
         return OverlapMemberRepository(session, self.owner_id, self.configuration_id)
+
+    def overlap_places(self, session: AsyncSession) -> MemberPlaceRepository:
+        """The places of events in groups of this run's configuration."""
+        return MemberPlaceRepository(session, self.owner_id, self.configuration_id)
 
 
 async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:

@@ -24,11 +24,11 @@ async def hand_to_heir(
 ) -> None:
     """Give the heir the row, copy and record of its representative, and its place in overlap groups."""
     now = ports.clock.now()
-    overlaps = context.overlaps(session)
+    places = context.overlap_places(session)
     await context.archived_events(session).take_over(former, heir, now)
-    await overlaps.repoint(former.source_key, heir.source_key)
+    await places.repoint(former.source_key, heir.source_key)
     await AppointmentRepository(session).hand_over(context.owner_id, former.id, heir.id)
-    await overlaps.follow(heir.source_key, now)
+    await places.follow(heir.source_key, now)
     await ports.audit.record(
         session,
         "archived_event.taken_over",

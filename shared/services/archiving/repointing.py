@@ -31,9 +31,9 @@ async def repoint(
     # The series is known from now on, not since the single event was archived (2.17).
     entered_by = context.run_id if row.series_id is None else None
     await context.identities(session).repoint(row, new, now, write=write, entered_by=entered_by)
-    overlaps = context.overlaps(session)
-    await overlaps.repoint(row.source_key, facts.key)
-    await overlaps.follow(facts.key, now)
+    places = context.overlap_places(session)
+    await places.take_place(row.source_key, facts.key, now)
+    await places.follow(facts.key, now)
     await AppointmentRepository(session).mark_source_present(context.owner_id, [row.id])
     await ports.audit.record(
         session,

@@ -249,7 +249,7 @@ class SourceReader:
     async def _leave(self, session: AsyncSession, row: MapRow, event: SourceEvent) -> None:
         now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
         key = await self._context.identities(session).detach(row, day, now)
-        await self._context.overlaps(session).repoint(row.source_key, key)
+        await self._context.overlap_places(session).repoint(row.source_key, key)
         await self._ports.audit.record(
             session,
             "archived_event.left_behind",
@@ -335,7 +335,7 @@ class SourceReader:
             if before.id in changed and before.source_key != after.source_key
         ]
         for before, after in renamed:
-            await self._context.overlaps(session).repoint(before.source_key, after.source_key)
+            await self._context.overlap_places(session).repoint(before.source_key, after.source_key)
             self._holders[key_digest(after.source_key)] = key_digest(after.source_id)
         return renamed
 

@@ -148,7 +148,7 @@ class Superseding:
     async def _detach(self, session: AsyncSession, row: MapRow) -> None:
         now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
         key = await self._context.identities(session).detach(row, day, now)
-        await self._context.overlaps(session).repoint(row.source_key, key)
+        await self._context.overlap_places(session).repoint(row.source_key, key)
 
 
 def _to_supersede(record: AppointmentRecord, row: MapRow, consumed_by: str | None) -> AppointmentRecord:

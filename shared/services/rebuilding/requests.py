@@ -251,13 +251,7 @@ class RebuildRequests:
         start = lost.first or local_day_start(configuration.archive_from, zone)
         window = Window(start, (lost.last or start) + _INSTANT, zone)
         return await queue_run(
-            self._ports,
-            session,
-            configuration,
-            window,
-            RunKind.MANUAL,
-            caller.actor,
-            mode=RunMode.REBUILD,
+            self._ports, session, configuration, window, RunKind.MANUAL, caller.actor, mode=RunMode.REBUILD
         )
 
     async def _held(

@@ -35,10 +35,7 @@ async def create_archive_configuration(
 
 
 @endpoints.get(
-    "v1/archive-configurations/{id}",
-    summary="Get an archive configuration",
-    access=READERS,
-    errors=(404,),
+    "v1/archive-configurations/{id}", summary="Get an archive configuration", access=READERS, errors=(404,)
 )
 async def get_archive_configuration(
     request: Request,
@@ -175,8 +172,5 @@ def _changed(
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     configuration = found.configuration
     return Reply(
-        _resource(found),
-        location=location,
-        version=configuration.version,
-        owner_id=configuration.owner_id,
+        _resource(found), location=location, version=configuration.version, owner_id=configuration.owner_id
     )

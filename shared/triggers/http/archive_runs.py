@@ -42,20 +42,13 @@ async def start_archive_run(
 
 
 @endpoints.get(
-    "v1/archive-runs/{id}",
-    summary="Get an archive run with its report",
-    access=READERS,
-    errors=(404,),
+    "v1/archive-runs/{id}", summary="Get an archive run with its report", access=READERS, errors=(404,)
 )
 async def get_archive_run(request: Request) -> Reply[archive_runs.ArchiveRunResource]:
     """The state of a run. While it is open, ``Retry-After`` says when to ask again."""
     view = await request.app.archiving.service.get_run(request.caller, request.id)
     resource = archive_runs.ArchiveRunResource.of(
-        view.run,
-        own=view.own,
-        writes_total=view.planned,
-        writes_done=view.done,
-        problems=view.problems,
+        view.run, own=view.own, writes_total=view.planned, writes_done=view.done, problems=view.problems
     )
     return Reply(resource, retry_after=view.ask_again_seconds)
 

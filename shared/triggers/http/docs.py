@@ -97,21 +97,14 @@ ui.initOAuth(SIGN_IN);
 """
 
 
-@endpoints.get(
-    "openapi.json",
-    summary="Describe the API (OpenAPI 3.1)",
-    access=PUBLIC,
-)
+@endpoints.get("openapi.json", summary="Describe the API (OpenAPI 3.1)", access=PUBLIC)
 async def openapi_document(request: Request) -> Reply[None]:
     """Built from the declarations of the operations."""
     return Reply(None, content=described(request.app.foundations.settings))
 
 
 @endpoints.get(
-    "docs",
-    summary="Show the description of the API (Swagger UI)",
-    access=PUBLIC,
-    media_type="text/html",
+    "docs", summary="Show the description of the API (Swagger UI)", access=PUBLIC, media_type="text/html"
 )
 async def docs_page(request: Request) -> Reply[None]:
     """Works without any other site."""

@@ -94,6 +94,24 @@ async def test_a_decision_that_comes_while_copies_are_written_leaves_out_what_it
     assert [tuple(each.values()) for each in left_out] == [("Early", "resolution")]
 
 
+async def test_a_decision_holds_for_events_that_are_entered_again(world: World) -> None:
+    # What comes later makes the plan store the group before it has read all pages.
+    entries = [*pair(), event("Later", NINE + 3 * 24 * HOUR, 30)]
+    await world.open(entries, overlap_policy="keep_all")
+    await world.archive()
+    (group,) = await world.groups()
+    await world.drive(await world.resolve(group["id"], "Late"))
+    for entry in entries[:2]:
+        await world.delete((await world.source(str(entry["subject"])))["id"])
+        await world.add(entry)
+    report = await world.archive()
+    assert (report["archived"], report["repointed"]) == (0, 2)
+    left_out = await world.rows("SELECT subject, excluded FROM appointments WHERE excluded IS NOT NULL")
+    assert [tuple(each.values()) for each in left_out] == [("Early", "resolution")]
+    open_groups = [each for each in await world.groups() if each["status"] not in ("closed", "merged")]
+    assert [(each["id"], each["status"]) for each in open_groups] == [(group["id"], "settled")]
+
+
 async def test_an_undecided_group_expires_and_all_of_it_is_archived_marked_unresolved(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()

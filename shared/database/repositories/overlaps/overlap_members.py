@@ -15,7 +15,7 @@ from shared.domain.json_object import JsonObject
 from shared.domain.overlaps.status import OverlapStatus
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
-_OPEN_GROUP = f"g.{_SCOPE.replace(' AND ', ' AND g.')} AND g.status NOT IN ('closed', 'merged')"
+OPEN_GROUP = f"g.{_SCOPE.replace(' AND ', ' AND g.')} AND g.status NOT IN ('closed', 'merged')"
 # It was read once, waited for a decision, and vanished from the source before it was archived.
 _GONE = """EXISTS (SELECT 1 FROM archived_events e WHERE e.configuration_id = m.configuration_id
        AND e.source_key = m.source_key AND e.state = 'source_deleted' AND e.copy_id IS NULL)"""
@@ -26,7 +26,7 @@ _KNOWN = text(f"""
       FROM unnest(CAST(:keys AS text[])) AS wanted(key)
       JOIN LATERAL (SELECT * FROM overlap_members o WHERE o.{OF_CONFIGURATION}
                        AND o.source_key = wanted.key AND NOT o.departed OFFSET 0) AS m ON true
-      JOIN overlap_groups g ON g.id = m.group_id AND {_OPEN_GROUP}
+      JOIN overlap_groups g ON g.id = m.group_id AND {OPEN_GROUP}
      ORDER BY g.opened_at DESC, g.id DESC
 """)  # noqa: S608
 _UPSERT_GROUPS = text("""
@@ -56,7 +56,7 @@ _RENAME_STATUS = text(f"""
            expires_at = CASE v.status WHEN 'flagged' THEN COALESCE(g.expires_at, :expires) END,
            remind_at = CASE v.status WHEN 'flagged' THEN CAST(:remind AS timestamptz) END, reminders_sent = 0
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, status text, version int)
-     WHERE g.id = v.id AND g.version = v.version AND {_OPEN_GROUP}
+     WHERE g.id = v.id AND g.version = v.version AND {OPEN_GROUP}
     RETURNING g.status
 """)  # noqa: S608
 # The copy of an event that vanished stays as its owner decided: nobody is asked about it again.
@@ -73,7 +73,7 @@ _INSERT_MEMBERS = text(f"""
         (group_id, source_key, configuration_id, revision, start_at, end_at, verdict, record)
     SELECT v.group_id, v.source_key, :configuration, v.revision, v.start_at, v.end_at, v.verdict,
            (SELECT m.record FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
-             WHERE m.configuration_id = :configuration AND m.source_key = v.source_key AND {_OPEN_GROUP}
+             WHERE m.configuration_id = :configuration AND m.source_key = v.source_key AND {OPEN_GROUP}
                AND m.record IS NOT NULL LIMIT 1)
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(group_id uuid, source_key text, revision text, start_at timestamptz, end_at timestamptz,
@@ -87,7 +87,7 @@ _LEAVE_OTHERS = text(f"""
     DELETE FROM overlap_members m USING overlap_groups g,
            json_to_recordset(CAST(:rows AS json)) AS v(group_id uuid, source_key text)
      WHERE m.configuration_id = :configuration AND m.source_key = v.source_key AND m.group_id <> v.group_id
-       AND g.id = m.group_id AND {_OPEN_GROUP}
+       AND g.id = m.group_id AND {OPEN_GROUP}
 """)  # noqa: S608
 _DEPART = text("""
     UPDATE overlap_members m SET departed = true
@@ -100,7 +100,7 @@ _MERGE = text(f"""
     UPDATE overlap_groups g SET status = 'merged', merged_into = v.into_id, expires_at = NULL,
            archive_due_at = NULL, version = g.version + 1, updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, into_id uuid)
-     WHERE g.id = v.id AND {_OPEN_GROUP}
+     WHERE g.id = v.id AND {OPEN_GROUP}
 """)  # noqa: S608
 _MOVE_MEMBERS = text("""
     UPDATE overlap_members m SET group_id = v.into_id, departed = true
@@ -126,7 +126,7 @@ _SET_RECORDS = text("""
 _UNRECORDED = text(f"""
     SELECT m.source_key FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
      WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
-       AND {_OPEN_GROUP} AND NOT m.departed AND m.record->>'revision' IS DISTINCT FROM m.revision
+       AND {OPEN_GROUP} AND NOT m.departed AND m.record->>'revision' IS DISTINCT FROM m.revision
 """)  # noqa: S608
 # What a decision left out counts again once it overlaps nothing of the group, unless it vanished. Only the
 # run of its own window knows that.
@@ -157,7 +157,7 @@ _FORGET_RECORDS = text("""
 _CLOSE = text(f"""
     UPDATE overlap_groups g SET status = 'closed', settled_at = :now, expires_at = NULL,
            archive_due_at = NULL, version = g.version + 1, updated_at = :now
-     WHERE g.id = ANY(CAST(:groups AS uuid[])) AND {_OPEN_GROUP}
+     WHERE g.id = ANY(CAST(:groups AS uuid[])) AND {OPEN_GROUP}
        AND NOT EXISTS (SELECT 1 FROM overlap_members m
                         WHERE m.group_id = g.id AND m.record IS NOT NULL AND {_GONE})
     RETURNING g.id
@@ -165,35 +165,17 @@ _CLOSE = text(f"""
 _RECORDED = text(f"""
     SELECT m.source_key, m.record FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
      WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
-       AND m.record IS NOT NULL AND {_OPEN_GROUP}
+       AND m.record IS NOT NULL AND {OPEN_GROUP}
 """)  # noqa: S608
 _GONE_BUT_KEPT = text(f"""
     SELECT m.source_key, m.record FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
-     WHERE m.configuration_id = :configuration AND m.record IS NOT NULL AND m.kept AND {_OPEN_GROUP}
+     WHERE m.configuration_id = :configuration AND m.record IS NOT NULL AND m.kept AND {OPEN_GROUP}
        AND g.status IN ('settled', 'expired') AND {_GONE}
      ORDER BY m.source_key LIMIT :limit
 """)  # noqa: S608
-_REPOINT = text("""
-    UPDATE overlap_members m SET source_key = :new
-     WHERE m.configuration_id = :configuration AND m.source_key = :old
-       AND NOT EXISTS (SELECT 1 FROM overlap_members o
-                        WHERE o.group_id = m.group_id AND o.source_key = :new)
-""")
-# While one of its groups is undecided, an event counts.
-_FOLLOW = text(f"""
-    UPDATE appointments a SET excluded = CASE WHEN place.dropped THEN 'resolution' END, updated_at = :now
-      FROM archived_events e CROSS JOIN LATERAL (
-            SELECT bool_and(g.status IN ('settled', 'expired') AND NOT m.kept) AS dropped
-              FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
-             WHERE m.configuration_id = e.configuration_id AND m.source_key = e.source_key
-               AND NOT m.departed AND {_OPEN_GROUP}) AS place
-     WHERE e.configuration_id = :configuration AND e.source_key = :key AND place.dropped IS NOT NULL
-       AND a.archived_event_id = e.id AND a.owner_id = :owner
-       AND COALESCE(a.excluded, 'resolution') = 'resolution'
-""")  # noqa: S608
 _CARRIED_OUT = text(f"""
     UPDATE overlap_groups g SET archive_due_at = NULL
-     WHERE {_OPEN_GROUP} AND g.archive_due_at <= :began
+     WHERE {OPEN_GROUP} AND g.archive_due_at <= :began
        AND NOT EXISTS (SELECT 1 FROM overlap_members m JOIN archived_events e
                           ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
                         WHERE m.group_id = g.id AND m.kept AND e.state = 'flagged'
@@ -367,17 +349,6 @@ class OverlapMemberRepository(ConfigurationScopedRepository):
         """Records of events that must be archived and whose source is gone, by source key."""
         result = await self._session.execute(_GONE_BUT_KEPT, self._scope | {"limit": limit})
         return {row.source_key: AppointmentRecord.from_json(row.record) for row in result}
-
-    async def repoint(self, old: str, new: str) -> None:
-        """Give a member another source key (domain.md 2.3)."""
-        await self._session.execute(_REPOINT, self._scope | {"old": old, "new": new})
-
-    async def follow(self, key: str, now: datetime) -> None:
-        """Let a copy count as is decided of this event, which has it from now on (domain.md 5.9).
-
-        A decision about an event that had the copy before no longer counts, if this one is a member itself.
-        """
-        await self._session.execute(_FOLLOW, self._scope | {"key": key, "now": now})
 
     async def carried_out(self, began: datetime, start: datetime, end: datetime) -> None:
         """After a complete plan of ``[start, end)`` that began at ``began``: older decisions are carried out.
