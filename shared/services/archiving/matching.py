@@ -13,6 +13,7 @@ from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
 from shared.domain.planning.duplicates import represented
 from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
+from shared.domain.planning.overlaps import PlannedGroup
 from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import Matching, MatchStep, match_meetings, possible_predecessors
 from shared.domain.runs.archived_event import ArchivedEventState
@@ -169,6 +170,10 @@ class SourceMatcher:
     def _is_archived(page: ReadPage, key: str) -> bool:
         known = page.known.get(key)
         return known is not None and known.archived
+
+    def may_match(self, group: PlannedGroup) -> bool:
+        """Whether a member is a new event that this reading has not matched yet."""
+        return any(member.source_key in self._new for member in group.members)
 
     async def match(self, met: Container[str]) -> bool:
         """Match new events with gone rows. Returns whether the pages must be read once more."""

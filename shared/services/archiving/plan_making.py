@@ -12,6 +12,7 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.archive_plan import Decided, Planner
 from shared.domain.planning.decision import Create, Flag, Heir, Update
+from shared.domain.planning.overlaps import PlannedGroup
 from shared.domain.runs.archive_run import RunKind
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.plan_counts import PlanCounts
@@ -65,6 +66,8 @@ class PlanMaking:
         self._waiting: frozenset[str] = frozenset()
         self._heirs: dict[str, Heir] = {}
         self._bodiless: dict[str, Create | Update | Flag] = {}
+        #: Decided groups that new events reopen, if these match no member that is gone.
+        self._reopening: list[PlannedGroup] = []
         self._archive_checked = False
         #: The number of rows of the window that no page shows.
         self.unseen = 0
@@ -100,6 +103,7 @@ class PlanMaking:
         if not last and await unseen.hand_over(heirs):
             return None
         async with self._turn.session() as session:
+            await self._keeper.store(session, self._reopening)
             await self._write(session, decided, Material())
             await self._context.operations(session).discard_rest(self._context.run_id)
         inheriting = self._heirs | await unseen.read_bodies(self._bodiless)
@@ -229,9 +233,14 @@ class PlanMaking:
     async def _write(self, session: AsyncSession, decided: Decided, material: Material) -> None:
         if self._watch is not None:
             self._watch.grouped(decided.groups)
-        await self._keeper.store(session, decided.groups)
+        reopening = [group for group in decided.groups if group.reopened and self._matcher.may_match(group)]
+        self._reopening += reopening
+        await self._keeper.store(session, [group for group in decided.groups if group not in reopening])
         drafted = self._drafter.draft(decided, material)
         self._bodiless |= await self._writer.write(session, drafted)
+        # Their appointments are stored with their groups.
+        later = {member.source_key for group in reopening for member in group.members}
+        self._bodiless |= {flag.source_key: flag for flag in drafted.flags if flag.source_key in later}
         await show_consumed_free(session, self._context, self._drafter, drafted.aside)
         self._heirs |= drafted.heirs
 

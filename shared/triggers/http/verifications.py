@@ -64,12 +64,7 @@ async def list_verifications(
     return page_of(found, partial(verifications.VerificationResource.of, own=own))
 
 
-@endpoints.get(
-    "v1/verifications/{id}",
-    summary="Get a verification",
-    access=READERS,
-    errors=(404,),
-)
+@endpoints.get("v1/verifications/{id}", summary="Get a verification", access=READERS, errors=(404,))
 async def get_verification(request: Request) -> Reply[verifications.VerificationResource]:
     """Its state. While it is open, ``Retry-After`` says when to ask again."""
     found = await request.app.archiving.verifications.get(request.caller, request.id)
