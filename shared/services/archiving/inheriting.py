@@ -1,22 +1,18 @@
-"""Duplicates: who takes over the copy of their representative, and who has one (domain.md 2.9)."""
+"""Duplicates that take over the copy of their representative (domain.md 2.9)."""
 
 from collections import defaultdict
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from datetime import datetime
-from itertools import groupby
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archived_events import MapRow
-from shared.domain.events.revision import duplicate_hash, revision, source_revision
-from shared.domain.planning.event_facts import as_entered
+from shared.domain.events.revision import revision, source_revision
 from shared.domain.planning.meeting_facts import GoneRow, MeetingFacts, meeting_facts
 from shared.domain.planning.read_event import ReadEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
-from shared.services.archiving.read_page import ReadPage
 
 
 async def hand_to_heir(
@@ -106,28 +102,3 @@ class MergedEvents:
         }
         self._refused |= refused
         return bool(refused)
-
-
-class Representatives:
-    """Finds new events that another event represents. They match nothing: they are merged into it."""
-
-    def __init__(self) -> None:
-        self._place: datetime | None = None
-        #: What was read at this place, across pages.
-        self._seen: set[bytes] = set()
-
-    def represented(self, page: ReadPage, new: Container[str], asked: Container[str]) -> set[str]:
-        """Keys of ``new`` events with another duplicate: archived, ``asked`` about, or new and before it."""
-        found: set[str] = set()
-        for place, group in groupby(page.reads.values(), key=lambda read: read.place):
-            if place != self._place:
-                self._place, self._seen = place, set()
-            for read in sorted(group, key=lambda read: (read.key in new, read.key not in asked, read.key)):
-                known = page.known.get(read.key)
-                if read.key not in new and (known is None or not known.archived):
-                    continue
-                duplicate = duplicate_hash(as_entered(read))
-                if read.key in new and duplicate in self._seen:
-                    found.add(read.key)
-                self._seen.add(duplicate)
-        return found
