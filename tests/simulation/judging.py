@@ -88,6 +88,8 @@ class Judge:
         #: Copies that stand at another time than before.
         self._moved: list[Moved] = []
         self._settled: list[Settled] = []
+        #: The row of each key when these decisions were read.
+        self._rows_by_key: dict[str, UUID] = {}
         #: What the owner said last of each event: whether it is kept.
         self.decided: dict[str, bool] = {}
 
@@ -189,6 +191,8 @@ class Judge:
         """What the last run finds: the copies that are there, and what was decided."""
         self._copied = {archive_key_of(copy) for copy in await self.note_copies()}
         self._settled = deciding.settled(*await self.overlaps())
+        (rows,) = await self._rows("archived_events")
+        self._rows_by_key = {row["source_key"]: row["id"] for row in rows}
 
     async def judge(self, requested: UUID | None) -> Rest:
         """Compare everything with everything."""
@@ -209,6 +213,10 @@ class Judge:
             operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)}
         )
         problems += wrong
+        # A decision holds for a meeting that the last run found again under another key (domain.md 5.9).
+        keys = {row["id"]: row["source_key"] for row in events}
+        moved = {old: keys[row] for old, row in self._rows_by_key.items() if row in keys}
+        self._settled = [each.under(moved) for each in self._settled]
         last = self._snapshots.get(requested) if requested else None
         if last is None:
             problems.append("the last run was never planned")

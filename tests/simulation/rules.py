@@ -79,6 +79,11 @@ class Settled:
     members: Mapping[str, str]
     kept: Collection[str]
 
+    def under(self, keys: Mapping[str, str]) -> "Settled":
+        """The decision with other keys of its events. Keys that are not given stay."""
+        members = {keys.get(key, key): revision for key, revision in self.members.items()}
+        return Settled(members, {keys.get(key, key) for key in self.kept})
+
 
 def expect(
     told: Iterable[Told],

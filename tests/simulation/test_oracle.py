@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.comparing import archive_key
 from tests.simulation.deciding import named
 from tests.simulation.oracle import Facts, Snapshot
-from tests.simulation.rules import Policies, told
+from tests.simulation.rules import Policies, Settled, told
 from tests.simulation.shown_events import shown
 from tests.simulation.source_keys import Json, key_of
 
@@ -209,8 +209,12 @@ def test_an_entry_that_was_archived_alone_stays_if_its_owner_edited_the_copy() -
     for edited in (False, True):
         found = facts([alone], alone, edited=edited)
         found.last = Snapshot(UUID(int=3), *WINDOW, {key_of(each): each for each in (alone, meeting)})
-        found.rows.append(
-            map_row([key_of(meeting)], meeting["id"], "another", "present") | {"id": UUID(int=9)}
-        )
+        row = map_row([key_of(meeting)], meeting["id"], "another", "present") | {"id": UUID(int=9)}
+        found.rows = [*found.rows, row]
         problems = [each for each in found.judge() if "consumed" in each]
         assert len(problems) == (not edited), problems
+
+
+def test_a_decision_follows_its_events_to_other_keys() -> None:
+    decided = Settled({"s:old": "r1", "s:other": "r2"}, {"s:old"})
+    assert decided.under({"s:old": "s:new"}) == Settled({"s:new": "r1", "s:other": "r2"}, {"s:new"})
