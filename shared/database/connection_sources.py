@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 #: For a connection used this recently, only the socket is checked, because a ping is a round trip.
 RESTED_SECONDS: Final = 2.0
-#: One round trip in the simple protocol. SQLAlchemy's own ping is three. asyncpg fails at an empty statement.
+#: It takes one round trip, and SQLAlchemy's own ping takes three. asyncpg refuses an empty statement.
 PING: Final = "SELECT 1"
 #: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
 PING_SECONDS: Final = 2.0

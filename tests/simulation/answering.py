@@ -34,7 +34,7 @@ class Answers:
     asked: set[int] = field(default_factory=set)
     #: Graph's ids of the days that their series shows and the archive does not have: asked about.
     days: set[str] = field(default_factory=set)
-    #: Meetings of a changed series: its question is open, or the answer was *keep what is archived*.
+    #: Meetings of changed series whose question is open or was answered *keep what is archived*.
     series: set[int] = field(default_factory=set)
     #: Keys of new events that an open question is about: they wait for its answer.
     keys: set[str] = field(default_factory=set)

@@ -27,7 +27,7 @@ def is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
     said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
     found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))
     zone = version["originalStartTimeZone"] == record["start_zone"]
-    # An exception may have changed several times. Its texts and states tell which version was archived.
+    # An exception may have several versions. Their texts and states show which one was archived.
     told = (version["subject"], version["location"]["displayName"], version["isCancelled"], declines(version))
     names = ("subject", "location", "is_cancelled", "is_declined")
     alike = version["type"] != "exception" or told == tuple(record[name] for name in names)

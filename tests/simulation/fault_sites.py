@@ -63,8 +63,8 @@ _SELDOM = {
     for what in places
 }
 _SELDOM_WANTED = 2
-# A connection closes a prepared statement when its cache is full. Few connections fill it while faults are
-# frequent. So some worlds strike this place on purpose.
+# A connection closes a prepared statement only when its cache is full. That is rare while faults happen. So
+# some worlds inject a fault there on purpose.
 _AGED = "database: close a statement"
 _AGED_SHARE = 0.1
 # Activities of verifications, and faults. Few worlds verify while faults are frequent. So each world injects

@@ -75,7 +75,7 @@ class Past:
     moved: Sequence[Moved] = ()
     #: Graph's ids of the days that a question says are new in a changed series (domain.md 2.17).
     asked_days: Set[str] = frozenset()
-    #: Meetings of a changed series: its question is open, or the answer was *keep what is archived*.
+    #: Meetings of changed series whose question is open or was answered *keep what is archived*.
     series_asked: Set[int] = frozenset()
     #: Meetings about which their owner answered something.
     answered: Set[int] = frozenset()

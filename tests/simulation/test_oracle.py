@@ -182,7 +182,7 @@ def test_a_day_that_moved_is_where_it_was_archived_unless_an_edit_of_its_copy_re
     ],
 )
 def test_an_exception_that_was_reset_is_as_it_was_archived(change: Json) -> None:
-    # Its series is changed as a whole first. That changes the exception, too, but nobody reads it.
+    # A change of the whole series changes the exception, too. No run reads that version.
     changed, reset = EDITED | change, MOVED | change
     for archived in (EDITED, changed):
         found = facts([EDITED, changed, reset], archived)

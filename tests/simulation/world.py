@@ -195,7 +195,7 @@ class World:
             await self._request(*everything)
             await self._rest(_LONGEST_CALM)
             if self.limits.clocks_jumped and await self.judge.writes_in_flight():
-                # The holder of the lease died, and its clock was ahead by minutes. The next run reconciles.
+                # A host died whose clock was minutes ahead, so its lease lasted. The next run reconciles.
                 await self._request(*everything)
                 await self._rest(_LONGEST_CALM)
             rest = await self.judge.judge(self._requested)
@@ -383,7 +383,11 @@ class World:
             if outages and self.rng.random() < 0.1:
                 self.graph_faults.outage_until = self.loop.time() + self.rng.uniform(60.0, 2400.0)
             elif jumps and self.rng.random() < 0.1:
-                self._jump()
+                # The clock of a process is set by minutes.
+                clock = self.fleet.any().clock
+                clock.offset = self.rng.choice((-1, 1)) * self.rng.uniform(_LARGEST_SKEW, _LARGEST_JUMP)
+                self.durable.mishaps[Mishap.CLOCK_JUMP] += 1
+                self.limits.clocks_jumped = True
             elif cancels and self.rng.random() < 0.1:
                 await self._cancel()
             elif self.rng.random() < 0.25:
@@ -393,10 +397,3 @@ class World:
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1
             else:
                 await self.acting.act(self.archive.touch)
-
-    def _jump(self) -> None:
-        """The clock of a process is set by minutes."""
-        host = self.fleet.any()
-        host.clock.offset = self.rng.choice((-1, 1)) * self.rng.uniform(_LARGEST_SKEW, _LARGEST_JUMP)
-        self.durable.mishaps[Mishap.CLOCK_JUMP] += 1
-        self.limits.clocks_jumped = True

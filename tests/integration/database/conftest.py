@@ -9,8 +9,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import migrate
+from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
+from shared.database.repositories.overlaps.overlap_members import OverlapMemberRepository
+from tests.integration.database.overlap_rows import flagged_events
 from tests.support.factories import Factory
 from tests.support.postgres import TestDatabase, TestServer
 from tests.support.settings import make_settings
@@ -26,6 +29,17 @@ async def configuration(make: Factory) -> ArchiveConfiguration:
 @pytest.fixture
 def events(session: AsyncSession, configuration: ArchiveConfiguration) -> SourceIdentityRepository:
     return SourceIdentityRepository(session, configuration.owner_id, configuration.id)
+
+
+@pytest.fixture
+async def flagged(make: Factory) -> list[ArchivedEvent]:
+    """Three flagged events of one configuration."""
+    return await flagged_events(make)
+
+
+@pytest.fixture
+def overlaps(session: AsyncSession, flagged: list[ArchivedEvent]) -> OverlapMemberRepository:
+    return OverlapMemberRepository(session, flagged[0].owner_id, flagged[0].configuration_id)
 
 
 @pytest.fixture

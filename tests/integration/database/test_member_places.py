@@ -12,7 +12,6 @@ from shared.database.repositories.overlaps.overlap_members import (
 )
 from shared.domain.overlaps.status import OverlapStatus
 from tests.integration.database.overlap_rows import (
-    flagged_events,
     members_of,
     store,
     stored_group,
@@ -21,18 +20,8 @@ from tests.support.factories import START, Factory
 
 
 @pytest.fixture
-async def events(make: Factory) -> list[ArchivedEvent]:
-    return await flagged_events(make)
-
-
-@pytest.fixture
-def overlaps(session: AsyncSession, events: list[ArchivedEvent]) -> OverlapMemberRepository:
-    return OverlapMemberRepository(session, events[0].owner_id, events[0].configuration_id)
-
-
-@pytest.fixture
-def places(session: AsyncSession, events: list[ArchivedEvent]) -> MemberPlaceRepository:
-    return MemberPlaceRepository(session, events[0].owner_id, events[0].configuration_id)
+def places(session: AsyncSession, flagged: list[ArchivedEvent]) -> MemberPlaceRepository:
+    return MemberPlaceRepository(session, flagged[0].owner_id, flagged[0].configuration_id)
 
 
 async def test_a_repointed_member_keeps_its_place(
@@ -79,7 +68,7 @@ async def test_a_copy_that_was_handed_on_counts_as_is_decided_of_its_new_event(
     places: MemberPlaceRepository,
     session: AsyncSession,
     make: Factory,
-    events: list[ArchivedEvent],
+    flagged: list[ArchivedEvent],
     *,
     member: bool,
     status: OverlapStatus,
@@ -87,7 +76,7 @@ async def test_a_copy_that_was_handed_on_counts_as_is_decided_of_its_new_event(
     excluded: str | None,
 ) -> None:
     group_id = uuid.uuid4()
-    appointment = await make.appointment(events[2])
+    appointment = await make.appointment(flagged[2])
     await store(overlaps, group_id, "s:0", "s:1", *(["s:2"] if member else []))
     (await stored_group(session, group_id)).status = status
     members = await members_of(session, group_id)

@@ -18,7 +18,6 @@ from tests.integration.database.overlap_rows import (
     HOUR,
     LATER,
     WAITS,
-    flagged_events,
     group_row,
     member_row,
     members_of,
@@ -29,18 +28,8 @@ from tests.support.factories import START, Factory, record
 from tests.support.records import recorded
 
 
-@pytest.fixture
-async def events(make: Factory) -> list[ArchivedEvent]:
-    return await flagged_events(make)
-
-
-@pytest.fixture
-def overlaps(session: AsyncSession, events: list[ArchivedEvent]) -> OverlapMemberRepository:
-    return OverlapMemberRepository(session, events[0].owner_id, events[0].configuration_id)
-
-
 async def test_what_is_stored_is_known_to_its_owner_only(
-    overlaps: OverlapMemberRepository, session: AsyncSession, events: list[ArchivedEvent]
+    overlaps: OverlapMemberRepository, session: AsyncSession, flagged: list[ArchivedEvent]
 ) -> None:
     group_id = uuid.uuid4()
     await store(overlaps, group_id, "s:0", "s:1")
@@ -48,7 +37,7 @@ async def test_what_is_stored_is_known_to_its_owner_only(
     assert set(known) == {"s:0", "s:1"}
     assert (known["s:0"].group_id, known["s:0"].member_count, known["s:0"].revision) == (group_id, 2, "one")
     assert (await stored_group(session, group_id)).expires_at == LATER
-    stranger = OverlapMemberRepository(session, uuid.uuid4(), events[0].configuration_id)
+    stranger = OverlapMemberRepository(session, uuid.uuid4(), flagged[0].configuration_id)
     assert await stranger.known(["s:0"]) == {}
 
 
@@ -99,12 +88,12 @@ async def test_of_a_group_seen_whole_the_others_depart(
 
 
 async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_is_archived(
-    overlaps: OverlapMemberRepository, session: AsyncSession, events: list[ArchivedEvent]
+    overlaps: OverlapMemberRepository, session: AsyncSession, flagged: list[ArchivedEvent]
 ) -> None:
     group_id = uuid.uuid4()
     await store(overlaps, group_id, "s:0", "s:1", "s:2")
     await overlaps.set_records({"s:2": recorded(revision="one")})
-    events[2].state = ArchivedEventState.SOURCE_DELETED
+    flagged[2].state = ArchivedEventState.SOURCE_DELETED
     await session.flush()
     await store(overlaps, group_id, "s:0", "s:1")
     await overlaps.sweep(START, LATER, START)
@@ -115,7 +104,7 @@ async def test_a_member_that_departed_because_its_source_is_gone_stays_until_it_
     (await members_of(session, group_id))["s:2"].kept = True
     await session.flush()
     assert set(await overlaps.gone_but_kept(10)) == {"s:2"}
-    events[2].copy_id = "copy"
+    flagged[2].copy_id = "copy"
     await session.flush()
     assert await overlaps.gone_but_kept(10) == {}
     await overlaps.sweep(START, LATER, START)
@@ -137,15 +126,15 @@ async def test_what_a_decision_left_out_counts_again_when_it_departs_unless_it_v
     overlaps: OverlapMemberRepository,
     session: AsyncSession,
     make: Factory,
-    events: list[ArchivedEvent],
+    flagged: list[ArchivedEvent],
     state: ArchivedEventState,
     days: int,
     excluded: str | None,
     stays: bool,
 ) -> None:
     group_id = uuid.uuid4()
-    appointment = await make.appointment(events[2])
-    events[2].state, events[2].copy_id = state, "copy"
+    appointment = await make.appointment(flagged[2])
+    flagged[2].state, flagged[2].copy_id = state, "copy"
     await session.flush()
     await store(overlaps, group_id, "s:0", "s:1", "s:2")
     # The owner decides.
@@ -187,16 +176,16 @@ async def test_a_merged_group_gives_its_members_to_the_other(
 
 
 async def test_records_come_from_the_drafts_of_the_run(
-    overlaps: OverlapMemberRepository, make: Factory, session: AsyncSession, events: list[ArchivedEvent]
+    overlaps: OverlapMemberRepository, make: Factory, session: AsyncSession, flagged: list[ArchivedEvent]
 ) -> None:
     group_id = uuid.uuid4()
     await store(overlaps, group_id, "s:0", "s:1")
     run = await make.run(
-        configuration=await session.get_one(type(await make.configuration()), events[0].configuration_id)
+        configuration=await session.get_one(type(await make.configuration()), flagged[0].configuration_id)
     )
     await make.operation(
         run=run,
-        event=events[0],
+        event=flagged[0],
         source_key="s:0",
         state="draft",
         record=record(subject="Kept", revision="one"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.local.log_files import keep_bounded, rotate
 from infra.local.processes import Child
 
-# A line may be lost if it is written during a rotation. So the last line waits until the rotation is over.
+# A rotation may lose a line that is written at the same time. So the last line is written after the rotation.
 _WRITER = """
 import os, time
 for n in range(4000): print('x' * 99, flush=True)
